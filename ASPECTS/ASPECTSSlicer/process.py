@@ -1,0 +1,167 @@
+"""The scoring program as a child process: its command, what it reports, and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+_KEPT_LINES = 50  # of other output, for the details of an error
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the child works on, and the fraction of the whole that is done, 0 to 1."""
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no result: a code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+def findPython() -> str:
+    """Return the path of Slicer's own Python.
+
+    Raises
+    ------
+    FileNotFoundError
+        Outside Slicer's environment.
+    """
+    python = shutil.which("PythonSlicer")
+    if python is None:
+        message = "expected PythonSlicer on the search path, as inside Slicer"
+        raise FileNotFoundError(message)
+    return python
+
+
+def scoreCommand(python: str, scan: Path, resultFolder: Path) -> list[str]:
+    """Return the command that scores a scan into a folder that does not exist yet."""
+    command = [python, "-m", "ASPECTSLib", "score", str(scan)]
+    return [*command, "-o", str(resultFolder), "--progress", "json"]
+
+
+def parseLine(line: str) -> Progress | Failure | None:
+    """Read one line of the child's output; None if it is neither progress nor an error."""
+    try:
+        report = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    match report:
+        case {"stage": str(stage), "fraction": int() | float() as fraction}:
+            return Progress(stage, float(fraction))
+        case {"error": {"code": str(code), "message": str(message)}}:
+            return Failure(code, message)
+    return None
+
+
+class ChildProcess:
+    """A running command, polled from a timer; nothing here waits except `cancel` and `wait`.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    workingFolder
+        Folder that the program starts in; `python -m` finds the library there.
+    environment
+        Environment variables of the program; those of this process if not given.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        workingFolder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.failure: Failure | None = None
+        self.otherOutput: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._process = subprocess.Popen(
+            command,
+            cwd=workingFolder,
+            env={**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            **_groupOfItsOwn(),
+        )
+        self._reader = threading.Thread(target=self._readLines, daemon=True)
+        self._reader.start()
+
+    def poll(self) -> Progress | None:
+        """Take in what the child wrote since the last call; return its newest progress, if any."""
+        newest = None
+        while (line := self._nextLine()) is not None:
+            match parseLine(line):
+                case Progress() as newest:
+                    pass
+                case Failure() as failure:
+                    self.failure = failure
+                case None:
+                    self.otherOutput.append(line)
+        return newest
+
+    def exitCode(self) -> int | None:
+        """Return the exit code, or None while the child runs or writes."""
+        return None if self._reader.is_alive() else self._process.poll()
+
+    def describeFailure(self) -> str:
+        """Say why there is no result: the child's own sentence and code, or how it ended."""
+        if self.failure is not None:
+            return f"{self.failure.message} ({self.failure.code})"
+        lastLine = self.otherOutput[-1] if self.otherOutput else "it said nothing"
+        return f"Scoring ended with exit code {self.exitCode()}: {lastLine}"
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Wait for the end of the child and return its exit code."""
+        self._reader.join(timeout_s)
+        return self._process.wait(timeout_s)
+
+    def cancel(self) -> None:
+        """End the child and all processes that it started."""
+        if self._process.poll() is None:
+            _killGroup(self._process)
+        self.wait()
+
+    def _readLines(self) -> None:
+        with self._process.stdout as output:
+            for line in output:
+                self._lines.put(line.rstrip())
+
+    def _nextLine(self) -> str | None:
+        try:
+            return self._lines.get_nowait()
+        except Empty:
+            return None
+
+
+def _groupOfItsOwn() -> dict[str, int | bool]:
+    """Return the options that make a child the head of its own group, without a console window."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def _killGroup(process: subprocess.Popen[str]) -> None:
+    if sys.platform == "win32":
+        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(command, check=False, capture_output=True)
+        return
+    os.killpg(process.pid, signal.SIGKILL)

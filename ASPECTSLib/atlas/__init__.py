@@ -1,0 +1,1 @@
+"""The ASPECTS atlas: the table of regions, tissue probabilities, and the rule that draws the regions."""

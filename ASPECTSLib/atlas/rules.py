@@ -1,0 +1,224 @@
+"""The written rule that draws the twenty ASPECTS regions from tissue probabilities in MNI152 space.
+
+The rule works in coordinates that readers use: slices parallel to the orbitomeatal plane. In the atlas's MNI152
+space these slices are pitched; `u` runs forward along them and `v` upward across them, both in mm from the anterior
+commissure. Regions:
+
+- C: caudate head and body at the ganglionic level, tail left out. L: putamen and pallidum with their rim.
+- IC: the white matter between L and the caudate or thalamus (genu and posterior limb).
+- I: the cortex lateral of L, between the limits of the sylvian fissure's floor.
+- M1, M2, M3 (ganglionic level) and M4, M5, M6 (supraganglionic): the lateral strip of the hemisphere, cortex with
+  its white matter and sulci, split by two coronal planes at the ends of the insula. The strip's inner border is the
+  insula at M2 and a line through the white matter elsewhere; towards the poles it runs outwards to the border zones
+  with the anterior and the posterior cerebral artery.
+
+What a reader would get wrong: M1 to M6 are volumes, not the two slices of the classic reading; the classic slices
+are cuts through them.
+
+Sources: Barber et al. 2000, doi:10.1016/S0140-6736(00)02237-6 (levels, regions); Sun et al. 2024,
+doi:10.1038/s41597-024-03973-y (supraganglionic slice 2 cm above the ganglionic one). Levels, planes and the depth of
+the strip are round numbers, set by looking at the region maps of two acute NCCT in the same space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, RegionCode
+from ASPECTSLib.atlas.tissues import Tissue
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RegionRule:
+    """Free parameters of the rule, in mm unless they say otherwise; `u`, `v` as in the module's text.
+
+    `inner_border_*` are points (u, distance from the midplane) of the lateral strip's inner border.
+    """
+
+    orbitomeatal_pitch_deg: float = 11.0
+    ganglionic_v: tuple[float, float] = (-11.0, 14.5)
+    supraganglionic_top_v: float = 46.0
+    caudate_v: tuple[float, float] = (-6.0, 20.0)
+    caudate_back_u: float = 2.0
+    lentiform_rim: float = 1.2
+    capsule_width: float = 10.5
+    capsule_u: tuple[float, float] = (-20.0, 8.0)
+    capsule_v: tuple[float, float] = (-6.0, 16.0)
+    insula_reach: float = 10.0
+    insula_x: tuple[float, float] = (29.0, 41.5)
+    insula_u: tuple[float, float] = (-23.0, 22.0)
+    insula_v: tuple[float, float] = (-11.0, 15.5)
+    insula_min_cortex: float = 0.25
+    ganglionic_planes_u: tuple[float, float] = (14.5, -25.0)
+    supraganglionic_planes_u: tuple[float, float] = (8.5, -29.0)
+    ganglionic_ends_u: tuple[float, float] = (50.0, -70.0)
+    supraganglionic_ends_u: tuple[float, float] = (47.0, -74.0)
+    inner_border_ganglionic: tuple[tuple[float, float], ...] = (
+        (-72.0, 50.0),
+        (-54.0, 36.0),
+        (-25.0, 36.0),
+        (-24.9, 38.0),
+        (14.9, 38.0),
+        (15.0, 33.0),
+        (32.0, 27.0),
+        (52.0, 42.0),
+    )
+    inner_border_supraganglionic: tuple[tuple[float, float], ...] = (
+        (-76.0, 45.0),
+        (-52.0, 28.0),
+        (-24.0, 31.5),
+        (-10.0, 30.5),
+        (27.0, 24.0),
+        (48.0, 39.0),
+    )
+    hull_closing: int = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """Coordinates of every voxel: distance from the midplane, u and v, all in mm."""
+
+    x: NDArray[np.float32]
+    u: NDArray[np.float32]
+    v: NDArray[np.float32]
+
+
+def draw_regions(
+    probabilities: NDArray[np.floating], affine: NDArray[np.float64], rule: RegionRule | None = None
+) -> NDArray[np.uint8]:
+    """Draw the region label map from tissue probabilities.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (tissues, k, j, i), 0 to 1, in the order of `Tissue`, on an isotropic 1 mm grid.
+    affine
+        4x4 matrix from (i, j, k) to MNI152 RAS mm; axis-aligned.
+    rule
+        Free parameters; the project's own when left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        Label map (k, j, i): 0 outside, 1 to 10 right, 11 to 20 left.
+    """
+    rule = rule or RegionRule()
+    space = _space(probabilities.shape[1:], affine, rule.orbitomeatal_pitch_deg)
+    tissue = probabilities.argmax(axis=0)
+    masks = _cortical_masks(probabilities, space, rule) | _deep_masks(probabilities, tissue, space, rule)
+    right = space.x > 0
+    labels = np.zeros(tissue.shape, np.uint8)
+    for order, code in enumerate(RegionCode):
+        if code in _DEEP_ORDER:
+            continue
+        labels[masks[code]] = order + 1
+    for code in _DEEP_ORDER:
+        labels[masks[code]] = list(RegionCode).index(code) + 1
+    return np.where(right | (labels == 0), labels, labels + np.uint8(REGIONS_PER_SIDE)).astype(np.uint8)
+
+
+_DEEP_ORDER = (RegionCode.C, RegionCode.IC, RegionCode.L, RegionCode.I)
+"""Deep regions in the order of drawing: a later one covers an earlier one."""
+
+
+def _space(shape: tuple[int, ...], affine: NDArray[np.float64], pitch_deg: float) -> _Space:
+    k, j, i = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
+    x = affine[0, 0] * i + affine[0, 3]
+    y = affine[1, 1] * j + affine[1, 3]
+    z = affine[2, 2] * k + affine[2, 3]
+    cosine, sine = np.cos(np.radians(pitch_deg)), np.sin(np.radians(pitch_deg))
+    u, v = y * cosine - z * sine, y * sine + z * cosine
+    return _Space(*(np.broadcast_to(c, shape).astype(np.float32) for c in (x, u, v)))
+
+
+def _between(values: NDArray[np.float32], limits: tuple[float, float]) -> Mask:
+    return (values >= min(limits)) & (values < max(limits))
+
+
+def _deep_masks(
+    probabilities: NDArray[np.floating], tissue: NDArray[np.intp], space: _Space, rule: RegionRule
+) -> dict[RegionCode, Mask]:
+    distance_x = np.abs(space.x)
+    nuclei = np.isin(tissue, (Tissue.PUTAMEN, Tissue.PALLIDUM))
+    medial_nuclei = np.isin(tissue, (Tissue.CAUDATE, Tissue.THALAMUS))
+    to_lentiform = ndimage.distance_transform_edt(~nuclei)
+    to_medial = ndimage.distance_transform_edt(~medial_nuclei)
+    lentiform = (to_lentiform <= rule.lentiform_rim) & _between(space.v, rule.ganglionic_v)
+    caudate = (
+        (tissue == Tissue.CAUDATE) & (space.u >= rule.caudate_back_u) & _between(space.v, rule.caudate_v)
+    )
+    capsule = (
+        (tissue == Tissue.WHITE_MATTER)
+        & (to_lentiform + to_medial <= rule.capsule_width)
+        & _between(space.u, rule.capsule_u)
+        & _between(space.v, rule.capsule_v)
+    )
+    insula = (
+        (probabilities[Tissue.CORTEX] > rule.insula_min_cortex)
+        & (to_lentiform <= rule.insula_reach)
+        & _between(distance_x, rule.insula_x)
+        & _between(space.u, rule.insula_u)
+        & _between(space.v, rule.insula_v)
+        & ~lentiform
+    )
+    return {
+        RegionCode.C: caudate,
+        RegionCode.IC: capsule,
+        RegionCode.L: lentiform,
+        RegionCode.I: ndimage.binary_closing(insula),
+    }
+
+
+def _cortical_masks(
+    probabilities: NDArray[np.floating], space: _Space, rule: RegionRule
+) -> dict[RegionCode, Mask]:
+    hull = _cerebral_hull(probabilities, rule.hull_closing)
+    ganglionic = hull & _between(space.v, rule.ganglionic_v)
+    above = (rule.ganglionic_v[1], rule.supraganglionic_top_v)
+    supraganglionic = hull & _between(space.v, above)
+    ganglionic &= _outside(rule.inner_border_ganglionic, space) & _between(space.u, rule.ganglionic_ends_u)
+    supraganglionic &= _outside(rule.inner_border_supraganglionic, space)
+    supraganglionic &= _between(space.u, rule.supraganglionic_ends_u)
+    codes = list(RegionCode)
+    masks = _split(ganglionic, space.u, rule.ganglionic_planes_u, codes[4:7])
+    return masks | _split(supraganglionic, space.u, rule.supraganglionic_planes_u, codes[7:10])
+
+
+def _cerebral_hull(probabilities: NDArray[np.floating], closing: int) -> Mask:
+    """Cerebral tissue with the sulci between its gyri, without the CSF outside."""
+    cerebral = (
+        Tissue.CORTEX,
+        Tissue.WHITE_MATTER,
+        Tissue.CAUDATE,
+        Tissue.PUTAMEN,
+        Tissue.PALLIDUM,
+        Tissue.THALAMUS,
+    )
+    tissue = probabilities[list(cerebral)].sum(axis=0) > 0.5  # noqa: PLR2004 (more likely than not)
+    padded = np.pad(tissue, closing + 1)
+    closed = ndimage.binary_closing(padded, ndimage.generate_binary_structure(3, 1), iterations=closing)
+    inner = slice(closing + 1, -closing - 1)
+    return closed[inner, inner, inner]
+
+
+def _outside(border: tuple[tuple[float, float], ...], space: _Space) -> Mask:
+    positions, distances = zip(*border, strict=True)
+    return np.abs(space.x) >= np.interp(space.u, positions, distances)
+
+
+def _split(
+    strip: Mask, u: NDArray[np.float32], planes: tuple[float, float], codes: list[RegionCode]
+) -> dict[RegionCode, Mask]:
+    front, back = planes
+    anterior, lateral, posterior = codes
+    return {
+        anterior: strip & (u >= front),
+        lateral: strip & (u < front) & (u >= back),
+        posterior: strip & (u < back),
+    }

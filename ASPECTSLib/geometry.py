@@ -1,0 +1,223 @@
+"""Volumes on oriented grids, in RAS millimetres: canonical order of axes, resampling and downsampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
+
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Converts homogeneous RAS to LPS coordinates, and back: it is its own inverse."""
+
+_SPACING_DECIMALS = 6  # mm: headers in single precision differ by less than this between axis orders
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A scalar image or label map on an oriented grid.
+
+    Parameters
+    ----------
+    array
+        Voxels indexed [k, j, i] (slice, row, column).
+    affine
+        4x4 matrix from homogeneous voxel indices (i, j, k, 1), at voxel centres, to RAS millimetres.
+
+    Raises
+    ------
+    GeometryRefusedError
+        If the array is not three-dimensional or the affine is not an invertible 4x4 matrix.
+    """
+
+    array: NDArray[Any]
+    affine: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 3:
+            message = f"expected a three-dimensional volume, got {self.array.ndim} dimensions"
+            raise GeometryRefusedError(ErrorCode.NOT_THREE_DIMENSIONAL, message)
+        if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all():
+            raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, "expected a finite 4x4 affine matrix")
+        if abs(np.linalg.det(self.affine[:3, :3])) < np.finfo(np.float32).tiny:
+            raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, "expected an invertible affine matrix")
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j and k."""
+        return self.array.shape[2], self.array.shape[1], self.array.shape[0]
+
+    @property
+    def spacing_mm(self) -> NDArray[np.float64]:
+        """Distance between voxel centres along i, j and k, in mm."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel, in mL."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    def with_array(self, array: NDArray[Any]) -> Volume:
+        """Return another array of the same shape on this grid."""
+        if array.shape != self.array.shape:
+            message = f"expected an array of shape {self.array.shape}, got {array.shape}"
+            raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
+        return Volume(array, self.affine)
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalVolume:
+    """A volume whose i, j, k run to the patient's right-to-left, posterior-to-anterior and foot-to-head order.
+
+    `volume` lies in the *image frame*: its axes are i to the right, j to the front and k to the head of the patient,
+    in mm, with the origin at the centre of the grid. Obliqueness of the scan's axes is left out on purpose: scanners
+    and radiographers tilt the grid to follow the head, so that the image frame is the better start for a symmetric
+    pose. All 48 orders of the axes of one scan give the same canonical array and the same affine, bit for bit.
+
+    Parameters
+    ----------
+    volume
+        The reordered volume in the image frame.
+    source_affine
+        Affine of the volume as it was given, (i, j, k) to RAS mm.
+    axis_of
+        For each canonical array axis (k, j, i), the axis of the given array.
+    flipped
+        For each canonical array axis (k, j, i), whether it runs against the given array's axis.
+    """
+
+    volume: Volume
+    source_affine: NDArray[np.float64]
+    axis_of: tuple[int, int, int]
+    flipped: tuple[bool, bool, bool]
+
+    def restore(self, array: NDArray[Any]) -> Volume:
+        """Bring an array on the canonical grid back to the grid of the volume as it was given."""
+        unflipped = array[_flips(self.flipped)]
+        return Volume(np.ascontiguousarray(unflipped.transpose(np.argsort(self.axis_of))), self.source_affine)
+
+
+def canonicalize(volume: Volume) -> CanonicalVolume:
+    """Reorder the axes of a volume to run right, anterior and superior, as nearly as whole axes can.
+
+    Returns
+    -------
+    CanonicalVolume
+        The volume in the image frame, and the way back.
+
+    """
+    directions = volume.affine[:3, :3] / volume.spacing_mm
+    column_for_world = _closest_axes(directions)
+    signs = [directions[world, column] for world, column in enumerate(column_for_world)]
+    # Array axes are in the reverse order of the affine's columns: column i is array axis 2.
+    axis_of = tuple(2 - column for column in reversed(column_for_world))
+    flipped = tuple(bool(sign < 0) for sign in reversed(signs))
+    array = np.ascontiguousarray(volume.array.transpose(axis_of)[_flips(flipped)])
+    spacing_mm = np.round(volume.spacing_mm[list(column_for_world)], _SPACING_DECIMALS)
+    return CanonicalVolume(Volume(array, centred_affine(array.shape, spacing_mm)), volume.affine, axis_of, flipped)
+
+
+def centred_affine(shape: tuple[int, ...], spacing_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the affine of an axis-aligned grid with its centre at the origin.
+
+    Parameters
+    ----------
+    shape
+        Array shape (k, j, i).
+    spacing_mm
+        Spacing along i, j, k in mm.
+    """
+    affine = np.diag([*spacing_mm, 1.0])
+    affine[:3, 3] = -0.5 * (np.array(shape[::-1]) - 1) * spacing_mm
+    return affine
+
+
+def apply_affine(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply a 4x4 matrix to points of shape (..., 3)."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def resample(
+    volume: Volume,
+    like: Volume,
+    matrix: NDArray[np.float64] | None = None,
+    *,
+    order: int = 1,
+    fill: float = 0.0,
+) -> Volume:
+    """Resample a volume on the grid of another, through an optional affine transform.
+
+    Parameters
+    ----------
+    volume
+        The moving volume.
+    like
+        Gives the grid of the result; its voxels are not looked at.
+    matrix
+        4x4 matrix from points of `like`, in mm, to points of `volume`, in mm. Identity when left out.
+    order
+        0 for nearest neighbour (label maps), 1 for linear interpolation.
+    fill
+        Value outside of the moving volume.
+    """
+    to_moving = np.eye(4) if matrix is None else matrix
+    voxel_map = np.linalg.inv(volume.affine) @ to_moving @ like.affine
+    reversed_axes = voxel_map[:3, :3][::-1, ::-1]  # affines speak of (i, j, k), arrays of (k, j, i)
+    array = volume.array.astype(np.float32) if order else volume.array
+    resampled = ndimage.affine_transform(
+        array, reversed_axes, voxel_map[:3, 3][::-1], like.array.shape, order=order, cval=fill
+    )
+    return like.with_array(resampled)
+
+
+def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:
+    """Average whole blocks of voxels; what does not fill a block at the far end is left out.
+
+    Parameters
+    ----------
+    volume
+        Volume of any scalar type.
+    factors
+        Block length along i, j and k, in voxels.
+
+    Returns
+    -------
+    Volume
+        float32, whose voxels lie at the centres of the blocks.
+    """
+    factor_i, factor_j, factor_k = factors
+    if factors == (1, 1, 1):
+        return volume.with_array(volume.array.astype(np.float32))
+    size_k, size_j, size_i = (n // f for n, f in zip(volume.array.shape, factors[::-1], strict=True))
+    cropped = volume.array[: size_k * factor_k, : size_j * factor_j, : size_i * factor_i]
+    blocks = cropped.reshape(size_k, factor_k, size_j, factor_j, size_i, factor_i)
+    affine = volume.affine.copy()
+    affine[:3, :3] = volume.affine[:3, :3] * np.array(factors)
+    affine[:3, 3] = apply_affine(volume.affine, (np.array(factors) - 1) / 2)
+    return Volume(blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine)
+
+
+def shrink_factors(volume: Volume, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Return the block lengths along i, j, k that bring a grid closest to a wanted spacing, at least 1."""
+    wanted = np.array(spacing_mm) / volume.spacing_mm
+    factors = np.clip(np.round(wanted).astype(int), 1, volume.size)
+    return int(factors[0]), int(factors[1]), int(factors[2])
+
+
+def _closest_axes(directions: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Assign to each world axis (R, A, S) the grid column that follows it most closely, each column once."""
+    remaining = np.abs(directions)
+    column_for_world = [-1, -1, -1]
+    for _ in range(3):
+        world, column = np.unravel_index(int(np.argmax(remaining)), (3, 3))
+        column_for_world[world] = int(column)
+        remaining[world, :], remaining[:, column] = -1.0, -1.0
+    return tuple(column_for_world)  # type: ignore[return-value]
+
+
+def _flips(flipped: tuple[bool, bool, bool]) -> tuple[slice, slice, slice]:
+    return tuple(slice(None, None, -1 if flip else 1) for flip in flipped)  # type: ignore[return-value]

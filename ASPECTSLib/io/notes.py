@@ -1,0 +1,34 @@
+"""What was done to a scan on the way in, for the reader of the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteCode(StrEnum):
+    """Changes and assumptions made while a scan was read."""
+
+    RESAMPLED_TILT = "RESAMPLED_TILT"
+    RESAMPLED_SPACING = "RESAMPLED_SPACING"
+    DUPLICATES_REMOVED = "DUPLICATES_REMOVED"
+    ORIENTATION_ASSUMED = "ORIENTATION_ASSUMED"
+    DIRECTIONS_ORTHONORMALIZED = "DIRECTIONS_ORTHONORMALIZED"
+    HU_OFFSET_REMOVED = "HU_OFFSET_REMOVED"
+    PADDING_CLIPPED = "PADDING_CLIPPED"
+
+
+@dataclass(frozen=True)
+class ScanNote:
+    """One change or assumption.
+
+    Parameters
+    ----------
+    code
+        What was done, for programs.
+    message
+        What was done, for a person.
+    """
+
+    code: NoteCode
+    message: str

@@ -1,0 +1,1 @@
+"""What happens to a scan before registration: units, pose, brain mask, intensities."""

@@ -1,0 +1,1 @@
+"""Bringing the atlas to a scan: affine, deformable, warping and quality."""

@@ -1,0 +1,119 @@
+"""A spatial mapping from a scan to the atlas, and warping through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ASPECTSLib.geometry import LPS_FROM_RAS, Volume
+from ASPECTSLib.io.images import to_sitk
+
+_VECTOR_LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """Takes points of the fixed image (scan) to points of the moving image (atlas): matrix @ (p + displacement(p)).
+
+    Parameters
+    ----------
+    matrix
+        4x4 matrix in RAS mm.
+    displacement_mm
+        RAS displacement in mm at the voxels of `grid`, shape (k, j, i, 3); None for an affine mapping. Zero outside.
+    grid
+        Volume that gives the grid of the displacement field.
+    """
+
+    matrix: NDArray[np.float64]
+    displacement_mm: NDArray[np.float64] | None = None
+    grid: Volume | None = None
+
+    def to_sitk(self) -> sitk.Transform:
+        """Return the mapping as a SimpleITK transform, in LPS."""
+        affine = affine_to_sitk(self.matrix)
+        if self.displacement_mm is None or self.grid is None:
+            return affine
+        field = sitk.GetImageFromArray(self.displacement_mm * _VECTOR_LPS_FROM_RAS, isVector=True)
+        field.CopyInformation(to_sitk(self.grid))
+        return sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
+
+
+def affine_to_sitk(matrix: NDArray[np.float64]) -> sitk.AffineTransform:
+    """Convert a 4x4 RAS matrix to a SimpleITK affine transform (LPS)."""
+    lps = LPS_FROM_RAS @ matrix @ LPS_FROM_RAS
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(lps[:3, :3].ravel())
+    transform.SetTranslation(lps[:3, 3])
+    return transform
+
+
+def affine_from_sitk(transform: sitk.AffineTransform) -> NDArray[np.float64]:
+    """Convert a SimpleITK affine transform (LPS, any centre) to a 4x4 RAS matrix."""
+    lps = np.eye(4)
+    lps[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
+    lps[:3, 3] = transform.TransformPoint((0.0, 0.0, 0.0))
+    return LPS_FROM_RAS @ lps @ LPS_FROM_RAS
+
+
+def displacement_from_sitk(field: sitk.Image) -> NDArray[np.float64]:
+    """Return the RAS displacements in mm of a SimpleITK displacement field (LPS), shape (k, j, i, 3)."""
+    return sitk.GetArrayFromImage(field) * _VECTOR_LPS_FROM_RAS
+
+
+def warp(moving: Volume, mapping: Mapping, like: Volume, *, labels: bool = False, fill: float = 0.0) -> Volume:
+    """Carry an atlas volume to the grid of a scan.
+
+    Parameters
+    ----------
+    moving
+        Volume in atlas space.
+    mapping
+        From points of the scan to points of the atlas.
+    like
+        Gives the grid of the result.
+    labels
+        True takes the nearest neighbour, False interpolates linearly.
+    fill
+        Value outside of the moving volume.
+    """
+    interpolator = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
+    warped = sitk.Resample(to_sitk(moving), to_sitk(like), mapping.to_sitk(), interpolator, fill)
+    return like.with_array(sitk.GetArrayFromImage(warped))
+
+
+def warp_labels(labels: Volume, mapping: Mapping, mask: Volume) -> Volume:
+    """Carry a label map to a scan, within a mask; only the mask's bounding box is worked on.
+
+    Parameters
+    ----------
+    labels
+        Label map in atlas space.
+    mapping
+        From points of the scan to points of the atlas.
+    mask
+        bool, on the scan's grid; labels outside of it are dropped.
+
+    Returns
+    -------
+    Volume
+        uint8 label map on the scan's grid.
+    """
+    box = _bounding_box(mask.array)
+    offset = np.eye(4)
+    offset[:3, 3] = [s.start for s in reversed(box)]
+    part = Volume(mask.array[box], mask.affine @ offset)
+    array = np.zeros(mask.array.shape, np.uint8)
+    array[box] = np.where(part.array, warp(labels, mapping, part.with_array(part.array.astype(np.uint8)), labels=True).array, 0)
+    return mask.with_array(array)
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    spans = []
+    for axis in range(3):
+        present = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        spans.append(slice(int(present[0]), int(present[-1]) + 1))
+    return spans[0], spans[1], spans[2]

@@ -1,0 +1,1 @@
+"""Results: the dataclass and its JSON, tables and figures."""

@@ -1,0 +1,1 @@
+"""From regions and voxels to calls and the score; numpy only."""

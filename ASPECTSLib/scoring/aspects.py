@@ -1,0 +1,116 @@
+"""From measured regions to calls, sides and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, Region, Side
+from ASPECTSLib.scoring.asymmetry import RegionMeasure
+
+DEEP_THRESHOLD_HU = 1.5
+"""Drop at which C, L, IC and I are as likely affected as not.
+
+Tissue loses about 2.6 HU for each per cent of water that it takes up (Unger et al., Stroke 1988;19:845-50), early
+infarcts are 2 to 6 HU darker; the two sides of a healthy deep region differ by less than 1 HU.
+"""
+
+CORTICAL_THRESHOLD_HU = 2.0
+"""The same for M1 to M6, higher because sulci of different width on the two sides add to the difference."""
+
+SLOPE_HU = 0.6
+"""Width of the logistic curve from drop to probability; about the error of a region's difference."""
+
+AFFECTED_PROBABILITY = 0.5
+UNSURE_PROBABILITY = (0.35, 0.65)
+"""Calls in this band are shown as unsure."""
+
+
+class AffectedSide(StrEnum):
+    """Which side the score speaks of."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    NONE = "none"
+    BILATERAL = "bilateral"
+
+
+@dataclass(frozen=True)
+class RegionCall:
+    """The call of one region.
+
+    Parameters
+    ----------
+    measure
+        What it rests on.
+    probability
+        Of being affected, 0 to 1.
+    evidence
+        The reason in words.
+    """
+
+    measure: RegionMeasure
+    probability: float
+    evidence: str
+
+    @property
+    def region(self) -> Region:
+        """The region called."""
+        return self.measure.region
+
+    @property
+    def affected(self) -> bool:
+        """Whether the region costs a point."""
+        return self.probability >= AFFECTED_PROBABILITY
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the call could as well be the other."""
+        lowest, highest = UNSURE_PROBABILITY
+        return lowest < self.probability < highest
+
+
+@dataclass(frozen=True)
+class Score:
+    """Points of both sides, 0 to 10, and the side of the lower one."""
+
+    left: int
+    right: int
+
+    @property
+    def score(self) -> int:
+        """ASPECTS: the points of the worse side."""
+        return min(self.left, self.right)
+
+    @property
+    def side(self) -> AffectedSide:
+        """The worse side; bilateral when both have lost as many points, none when neither has lost any."""
+        if self.left != self.right:
+            return AffectedSide.LEFT if self.left < self.right else AffectedSide.RIGHT
+        return AffectedSide.NONE if self.left == REGIONS_PER_SIDE else AffectedSide.BILATERAL
+
+
+def call_region(measure: RegionMeasure) -> RegionCall:
+    """Call one region by how much darker it is than the other side."""
+    drop = measure.drop
+    if drop is None:
+        return RegionCall(measure, 0.0, "not compared: too little brain tissue in the region or its mirror")
+    threshold_hu = CORTICAL_THRESHOLD_HU if measure.region.is_cortical else DEEP_THRESHOLD_HU
+    probability = float(1.0 / (1.0 + np.exp(-(drop - threshold_hu) / SLOPE_HU)))
+    comparison = "darker" if drop > 0 else "brighter"
+    evidence = (
+        f"{abs(drop):.1f} HU {comparison} than the {measure.region.side.other.value} side "
+        f"({measure.median:.1f} | {measure.contralateral_median:.1f} HU); called from {threshold_hu:.1f} HU"
+    )
+    return RegionCall(measure, probability, evidence)
+
+
+def total_score(affected: Iterable[Region]) -> Score:
+    """Count the points of both sides: ten each, less one for every affected region."""
+    lost = {side: 0 for side in Side}
+    for region in affected:
+        lost[region.side] += 1
+    return Score(left=REGIONS_PER_SIDE - lost[Side.LEFT], right=REGIONS_PER_SIDE - lost[Side.RIGHT])

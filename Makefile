@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Each makes its own environment in .venv; Python 3.11 or newer and make
+# are all that must be there. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format benchmark cmake-lists clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Score a synthetic patient and write the report to demo-output/
+	@echo "demo: scoring a synthetic patient into demo-output/"
+	@rm -rf demo-output
+	@$(BIN)/aspects demo -o demo-output
+
+test: lint ## Check style and layers, then run the tests with coverage
+	@echo "test: running the tests"
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(INSTALLED) ## Check style, format and the layers of imports
+	@echo "lint: style, format, layers"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Rewrite the code in the project's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+benchmark: $(INSTALLED) ## Measure accuracy and run time (Testing/benchmarks)
+	@set -e; for script in Testing/benchmarks/benchmark_*.py; do \
+	  test -e "$$script" || { echo "benchmark: none in Testing/benchmarks yet"; exit 0; }; \
+	  echo "benchmark: $$script"; $(BIN)/python "$$script"; \
+	done
+
+cmake-lists: ## Name every Python file in the CMake lists
+	@$(PYTHON) Testing/cmake_lists.py
+
+clean: ## Remove the environment, caches and outputs
+	@rm -rf .venv demo-output build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	@find ASPECTS ASPECTSLib Testing -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "clean: removed .venv, caches and outputs"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "setup: Python 3.11 or newer is needed, '$(PYTHON)' is not; try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "setup: '$(PYTHON)' cannot make virtual environments (ensurepip is missing);" \
+	       "on Debian or Ubuntu install the package python3-venv"; exit 1; }
+	@echo "setup: making .venv and installing (about a minute, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
