@@ -95,6 +95,15 @@ class CanonicalVolume:
     axis_of: tuple[int, int, int]
     flipped: tuple[bool, bool, bool]
 
+    @property
+    def slice_axis(self) -> int:
+        """Index axis of the given volume, 0 for i to 2 for k, along which the canonical slices lie."""
+        return 2 - self.axis_of[0]
+
+    def restore_slice(self, index: int) -> int:
+        """Return the index along `slice_axis` of the given volume of a canonical slice."""
+        return self.volume.array.shape[0] - 1 - index if self.flipped[0] else index
+
     def restore(self, array: NDArray[Any]) -> Volume:
         """Bring an array on the canonical grid back to the grid of the volume as it was given."""
         unflipped = array[_flips(self.flipped)]
@@ -172,6 +181,36 @@ def resample(
         array, reversed_axes, voxel_map[:3, 3][::-1], like.array.shape, order=order, cval=fill
     )
     return like.with_array(resampled)
+
+
+Box = tuple[slice, slice, slice]
+"""Part of an array, along (k, j, i)."""
+
+
+def bounding_box(mask: NDArray[np.bool_], margin: tuple[int, int, int] = (0, 0, 0)) -> Box:
+    """Return the smallest box around a mask that is not empty, with a margin along (k, j, i)."""
+    spans = []
+    for axis, extra in enumerate(margin):
+        others = tuple(other for other in range(3) if other != axis)
+        present = np.flatnonzero(mask.any(axis=others))
+        stop = min(int(present[-1]) + 1 + extra, mask.shape[axis])
+        spans.append(slice(max(int(present[0]) - extra, 0), stop))
+    return spans[0], spans[1], spans[2]
+
+
+def crop(volume: Volume, box: Box) -> Volume:
+    """Cut a box out of a volume; its voxels stay where they are in the world."""
+    start_ijk = np.array([span.start for span in reversed(box)], np.float64)
+    affine = volume.affine.copy()
+    affine[:3, 3] = apply_affine(volume.affine, start_ijk)
+    return Volume(volume.array[box], affine)
+
+
+def paste(part: NDArray[Any], box: Box, like: Volume) -> Volume:
+    """Put an array back into its box on the grid that it was cut from, 0 elsewhere."""
+    array = np.zeros(like.array.shape, part.dtype)
+    array[box] = part
+    return like.with_array(array)
 
 
 def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -24,12 +25,17 @@ class Progress:
     sink
         Called with the stage's name and the fraction of the whole work done so far, 0 to 1.
     is_cancelled
-        Asked at each stage; a true answer raises `CancelledError` there.
+        Asked at each stage and between iterations; a true answer raises `CancelledError` there.
+    timings_s
+        Seconds that each stage took.
+    in_native_code
+        Whether compiled code runs through which no exception may pass.
     """
 
     sink: ProgressSink = ignore_progress
     is_cancelled: Callable[[], bool] = lambda: False
     timings_s: dict[str, float] = field(default_factory=dict)
+    in_native_code: bool = False
     _stage: str | None = None
     _started_s: float = 0.0
 
@@ -42,10 +48,29 @@ class Progress:
             If the work was cancelled.
         """
         self._end_stage()
-        if self.is_cancelled():
-            raise CancelledError
+        self.check()
         self._stage, self._started_s = name, perf_counter()
         self.sink(name, fraction)
+
+    def check(self) -> None:
+        """Stop here if the work was cancelled.
+
+        Raises
+        ------
+        CancelledError
+            If the work was cancelled.
+        """
+        if self.is_cancelled():
+            raise CancelledError
+
+    @contextmanager
+    def native(self) -> Iterator[None]:
+        """Mark compiled code through which no exception may pass: a signal handler waits for its end."""
+        self.in_native_code = True
+        try:
+            yield
+        finally:
+            self.in_native_code = False
 
     def finish(self) -> None:
         """End the last stage and report that all is done."""

@@ -37,8 +37,8 @@ class Atlas:
         4x4 matrix from (i, j, k) of `tissues` to MNI152 RAS mm.
     regions
         Label map on a grid of its own, 0 to 20 as in `ASPECTSLib.atlas.regions`.
-    name, version
-        Identify the atlas in results.
+    name, version, sha256
+        Identify the atlas, and its files by name, in results.
     """
 
     tissues: NDArray[np.uint8]
@@ -46,6 +46,7 @@ class Atlas:
     regions: Volume
     name: str
     version: str
+    sha256: Mapping[str, str]
 
     def probability(self, *tissues: Tissue) -> Volume:
         """Return the summed probability of some tissues, 0 to 1, float32."""
@@ -99,7 +100,14 @@ def load_atlas(folder: Path = ATLAS_FOLDER) -> Atlas:
     image = sitk.ReadImage(str(folder / TISSUES_FILE))
     grid = from_sitk(image[:, :, :, 0])
     regions = read_image(folder / REGIONS_FILE)
-    return Atlas(sitk.GetArrayFromImage(image), grid.affine, regions, card["name"], card["version"])
+    return Atlas(
+        tissues=sitk.GetArrayFromImage(image),
+        affine=grid.affine,
+        regions=regions,
+        name=card["name"],
+        version=card["version"],
+        sha256=card["sha256"],
+    )
 
 
 def _check_hash(path: Path, expected: str) -> None:

@@ -58,6 +58,10 @@ class Midplane:
         matrix[:3, 3] = -self.offset_mm * np.array([1.0, 0.0, 0.0])
         return matrix
 
+    def mirrored(self) -> Midplane:
+        """Return the plane of the mirror image of the head, x turned to -x."""
+        return Midplane(self.normal * np.array([1.0, -1.0, -1.0]), -self.offset_mm, self.similarity)
+
     @property
     def yaw_deg(self) -> float:
         """Rotation of the head about the foot-to-head axis, in degrees; positive turns the face to the left."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.geometry import Volume, apply_affine, resample, shrink, shrink_factors
 from ASPECTSLib.io.images import to_sitk
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.interruptible import execute
 from ASPECTSLib.registration.mapping import affine_from_sitk, affine_to_sitk
 
 _SEARCH_SPACING_MM = 8.0
@@ -21,7 +23,9 @@ _MIN_STEP_MM = 0.01
 _WORK_UNITS = 4  # fixed, so that sums, and with them results, do not depend on the machine's cores
 
 
-def register_affine(fixed: Volume, moving: Volume, pose: NDArray[np.float64]) -> NDArray[np.float64]:
+def register_affine(
+    fixed: Volume, moving: Volume, pose: NDArray[np.float64], progress: Progress | None = None
+) -> NDArray[np.float64]:
     """Register a scan to a template by mean squares at 4 mm, from the symmetric pose.
 
     Pitch and height, which the pose leaves open, are searched first on a coarse grid.
@@ -34,6 +38,8 @@ def register_affine(fixed: Volume, moving: Volume, pose: NDArray[np.float64]) ->
         Template in the same contrast, 0 outside the brain, in atlas space.
     pose
         4x4 matrix from the image frame to the symmetric pose, whose midsagittal plane is x = 0.
+    progress
+        Asked for cancellation between iterations.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def register_affine(fixed: Volume, moving: Volume, pose: NDArray[np.float64]) ->
         shrink(fixed, shrink_factors(fixed, (_SEARCH_SPACING_MM,) * 3)), coarse_moving, pose
     )
     coarse_fixed = shrink(fixed, shrink_factors(fixed, (_SPACING_MM,) * 3))
-    return _optimize(coarse_fixed, coarse_moving, start)
+    return _optimize(coarse_fixed, coarse_moving, start, progress or Progress())
 
 
 def _search_pitch_and_height(
@@ -79,7 +85,9 @@ def _mean_squares(fixed: Volume, moving: Volume, matrix: NDArray[np.float64]) ->
     return float(np.mean(difference**2))
 
 
-def _optimize(fixed: Volume, moving: Volume, start: NDArray[np.float64]) -> NDArray[np.float64]:
+def _optimize(
+    fixed: Volume, moving: Volume, start: NDArray[np.float64], progress: Progress
+) -> NDArray[np.float64]:
     transform = affine_to_sitk(start)
     centre = apply_affine(fixed.affine, np.array([fixed.size]) / 2.0)[0]
     _set_centre(transform, centre * (-1, -1, 1))
@@ -91,7 +99,7 @@ def _optimize(fixed: Volume, moving: Volume, start: NDArray[np.float64]) -> NDAr
     method.SetOptimizerAsRegularStepGradientDescent(_STEP_MM, _MIN_STEP_MM, _MAX_ITERATIONS, relaxationFactor=0.6)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(transform, inPlace=True)
-    method.Execute(to_sitk(fixed), to_sitk(moving))
+    execute(method, progress, to_sitk(fixed), to_sitk(moving))
     return affine_from_sitk(transform)
 
 

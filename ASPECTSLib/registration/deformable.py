@@ -6,8 +6,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ASPECTSLib.geometry import Volume, shrink, shrink_factors
+from ASPECTSLib.geometry import Volume, bounding_box, crop, shrink, shrink_factors
 from ASPECTSLib.io.images import to_sitk
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.interruptible import execute
 from ASPECTSLib.registration.mapping import Mapping, affine_to_sitk, displacement_from_sitk
 
 # In-plane 2 mm with the scan's own thick slices; thin slices are averaged to about 2.5 mm.
@@ -23,9 +25,12 @@ _TEMPLATE_SIGMA_MM = 0.8
 _COARSE_SIGMA_MM = 2.0
 _NO_SMOOTHING_MM = 0.1
 _FWHM_PER_SIGMA = 2.355
+_MARGIN_MM = 10.0  # around the brain; nothing is compared farther out
 
 
-def register_deformable(fixed: Volume, moving: Volume, matrix: NDArray[np.float64]) -> Mapping:
+def register_deformable(
+    fixed: Volume, moving: Volume, matrix: NDArray[np.float64], progress: Progress | None = None
+) -> Mapping:
     """Deform the atlas to a scan, on top of an affine registration.
 
     Parameters
@@ -36,6 +41,8 @@ def register_deformable(fixed: Volume, moving: Volume, matrix: NDArray[np.float6
         Template in the same contrast, 0 outside the brain.
     matrix
         4x4 affine matrix from scan points to atlas points, RAS mm.
+    progress
+        Asked for cancellation between iterations.
 
     Returns
     -------
@@ -46,14 +53,17 @@ def register_deformable(fixed: Volume, moving: Volume, matrix: NDArray[np.float6
     -----
     Symmetric-forces demons (doi:10.1007/978-3-540-75757-3_39) with a Gaussian-smoothed field.
     """
-    fine = shrink(fixed, shrink_factors(fixed, _SPACING_MM))
+    progress = progress or Progress()
+    margin = tuple(int(np.ceil(_MARGIN_MM / s)) for s in fixed.spacing_mm[::-1])
+    part = crop(fixed, bounding_box(fixed.array > 0, margin))
+    fine = shrink(part, shrink_factors(part, _SPACING_MM))
     fixed_image = to_sitk(fine)
     blurred = sitk.SmoothingRecursiveGaussian(to_sitk(moving), _slice_profile_sigma_mm(fine))
     moving_image = sitk.Resample(blurred, fixed_image, affine_to_sitk(matrix), sitk.sitkLinear, 0.0)
     coarse = [_halve_in_plane(image) for image in (fixed_image, moving_image)]
-    field = _demons(coarse[0], coarse[1], _ITERATIONS_COARSE, None)
+    field = _demons(coarse[0], coarse[1], _ITERATIONS_COARSE, progress)
     field = sitk.Resample(field, fixed_image, sitk.Transform(), sitk.sitkLinear, 0.0, field.GetPixelID())
-    field = _demons(fixed_image, moving_image, _ITERATIONS_FINE, field)
+    field = _demons(fixed_image, moving_image, _ITERATIONS_FINE, progress, field)
     return Mapping(matrix, displacement_from_sitk(field), fine)
 
 
@@ -92,11 +102,18 @@ def _halve_in_plane(image: sitk.Image) -> sitk.Image:
     return sitk.Shrink(smoothed, [2, 2, 1])
 
 
-def _demons(fixed: sitk.Image, moving: sitk.Image, iterations: int, field: sitk.Image | None) -> sitk.Image:
+def _demons(
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    iterations: int,
+    progress: Progress,
+    start: sitk.Image | None = None,
+) -> sitk.Image:
     demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
     demons.SetNumberOfIterations(iterations)
     through_voxels = _FIELD_SIGMA_THROUGH_MM / fixed.GetSpacing()[2]
     demons.SetStandardDeviations([_FIELD_SIGMA_VOXELS, _FIELD_SIGMA_VOXELS, through_voxels])
     demons.SetSmoothUpdateField(True)
     demons.SetUpdateFieldStandardDeviations(_UPDATE_SIGMA_VOXELS)
-    return demons.Execute(fixed, moving) if field is None else demons.Execute(fixed, moving, field)
+    images = (fixed, moving) if start is None else (fixed, moving, start)
+    return execute(demons, progress, *images)

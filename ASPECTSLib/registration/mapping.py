@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ASPECTSLib.geometry import LPS_FROM_RAS, Volume
+from ASPECTSLib.geometry import LPS_FROM_RAS, Volume, bounding_box, crop, paste
 from ASPECTSLib.io.images import to_sitk
 
 _VECTOR_LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
@@ -76,11 +76,12 @@ def warp(moving: Volume, mapping: Mapping, like: Volume, *, labels: bool = False
     like
         Gives the grid of the result.
     labels
-        True takes the nearest neighbour, False interpolates linearly.
+        False interpolates linearly; True takes the label with the largest share around each voxel, not the nearest
+        voxel's: a slice that runs almost along a border would show that one's staircase as stripes.
     fill
         Value outside of the moving volume.
     """
-    interpolator = sitk.sitkNearestNeighbor if labels else sitk.sitkLinear
+    interpolator = sitk.sitkLabelLinear if labels else sitk.sitkLinear
     warped = sitk.Resample(to_sitk(moving), to_sitk(like), mapping.to_sitk(), interpolator, fill)
     return like.with_array(sitk.GetArrayFromImage(warped))
 
@@ -102,18 +103,7 @@ def warp_labels(labels: Volume, mapping: Mapping, mask: Volume) -> Volume:
     Volume
         uint8 label map on the scan's grid.
     """
-    box = _bounding_box(mask.array)
-    offset = np.eye(4)
-    offset[:3, 3] = [s.start for s in reversed(box)]
-    part = Volume(mask.array[box], mask.affine @ offset)
-    array = np.zeros(mask.array.shape, np.uint8)
-    array[box] = np.where(part.array, warp(labels, mapping, part.with_array(part.array.astype(np.uint8)), labels=True).array, 0)
-    return mask.with_array(array)
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    spans = []
-    for axis in range(3):
-        present = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(slice(int(present[0]), int(present[-1]) + 1))
-    return spans[0], spans[1], spans[2]
+    box = bounding_box(mask.array)
+    part = crop(mask, box)
+    warped = warp(labels, mapping, part.with_array(part.array.astype(np.uint8)), labels=True)
+    return paste(np.where(part.array, warped.array, 0).astype(np.uint8), box, mask)

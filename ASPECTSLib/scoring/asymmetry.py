@@ -70,9 +70,7 @@ def compared_tissue(smoothed: Volume, mask: NDArray[np.bool_]) -> NDArray[np.boo
     """
     lowest, highest = TISSUE_HU
     fluid = mask & (smoothed.array <= lowest)
-    across_mm = float(np.abs(smoothed.affine).sum())  # farther than any slice: distances stay in the plane
-    sampling = (across_mm, *smoothed.spacing_mm[[1, 0]])
-    near_fluid = ndimage.distance_transform_edt(~fluid, sampling=sampling) <= FLUID_MARGIN_MM
+    near_fluid = ndimage.binary_dilation(fluid, _disk(FLUID_MARGIN_MM, smoothed.spacing_mm))
     return mask & ~near_fluid & (smoothed.array < highest)
 
 
@@ -115,7 +113,7 @@ def measure_regions(
     )
 
 
-def side_difference(smoothed: Volume, mirrored: Volume, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+def side_difference(smoothed: Volume, mirrored: Volume, mask: NDArray[np.bool_]) -> Volume:
     """Return density minus that of the mirrored place, in HU; 0 outside brain tissue of both sides.
 
     Parameters
@@ -128,7 +126,16 @@ def side_difference(smoothed: Volume, mirrored: Volume, mask: NDArray[np.bool_])
     lowest, highest = TISSUE_HU
     both = mask & (smoothed.array > lowest) & (mirrored.array > lowest)
     both &= (smoothed.array < highest) & (mirrored.array < highest)
-    return np.where(both, smoothed.array - mirrored.array, 0).astype(np.float32)
+    difference = np.where(both, smoothed.array - mirrored.array, 0)
+    return smoothed.with_array(difference.astype(np.float32))
+
+
+def _disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return a disk in the slice plane as a structuring element, shape (1, j, i)."""
+    reach = np.floor(radius_mm / spacing_mm[:2]).astype(int)
+    i, j = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+    distance_squared = (i * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2
+    return (distance_squared <= radius_mm**2).T[np.newaxis]
 
 
 def _median(values: NDArray[np.float32]) -> float | None:

@@ -1,0 +1,97 @@
+"""What the command line says: a progress line for people, JSON lines for programs; and how it is interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ASPECTSLib.errors import CancelledError
+from ASPECTSLib.progress import Progress
+
+_BAR_WIDTH = 24
+_LINE_WIDTH = 70
+
+
+class Console:
+    """Standard output for results, standard error for progress and errors.
+
+    Parameters
+    ----------
+    as_json
+        One JSON object a line instead of words, for progress and errors.
+    quiet
+        No progress.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool = False) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+        self._line_is_open = False
+
+    def show_progress(self, stage: str, fraction: float) -> None:
+        """Show the stage that begins, and the fraction of the whole work done."""
+        if self._as_json:
+            self._write_line({"stage": stage, "fraction": round(fraction, 3)})
+        elif not self._quiet:
+            self._show_bar(stage, fraction)
+
+    def show_error(self, code: str, message: str) -> None:
+        """Show why there is no result."""
+        if self._as_json:
+            self._write_line({"error": {"code": str(code), "message": message}})
+            return
+        self._close_line()
+        print(f"aspects: {message} [{code}]", file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        """Show a result; in JSON mode on standard error's side nothing is mixed in."""
+        self._close_line()
+        print(text, flush=True)
+
+    def _show_bar(self, stage: str, fraction: float) -> None:
+        filled = round(fraction * _BAR_WIDTH)
+        line = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {fraction:4.0%} {stage}"
+        if sys.stderr.isatty():
+            print(f"\r{line:<{_LINE_WIDTH}}", end="", file=sys.stderr, flush=True)
+            self._line_is_open = True
+            if fraction >= 1.0:
+                self._close_line()
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _close_line(self) -> None:
+        if self._line_is_open:
+            print(file=sys.stderr, flush=True)
+        self._line_is_open = False
+
+    @staticmethod
+    def _write_line(content: dict[str, object]) -> None:
+        print(json.dumps(content), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def interruptible(console: Console) -> Iterator[Progress]:
+    """Give a progress that Ctrl-C and a request to terminate cancel.
+
+    Python code is left at once; compiled code that iterates is asked to stop after its iteration, as no exception
+    may pass through it.
+    """
+    cancelled = threading.Event()
+    progress = Progress(console.show_progress, cancelled.is_set)
+
+    def cancel(_signal: int, _frame: FrameType | None) -> None:
+        cancelled.set()
+        if not progress.in_native_code:
+            raise CancelledError
+
+    previous = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield progress
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

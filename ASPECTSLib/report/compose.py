@@ -1,0 +1,145 @@
+"""From findings to the result: what is said, warned of, and left out when the program abstains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ASPECTSLib import __version__
+from ASPECTSLib.atlas.atlas import REGIONS_FILE, TISSUES_FILE, Atlas
+from ASPECTSLib.errors import ErrorCode
+from ASPECTSLib.geometry import canonicalize
+from ASPECTSLib.io.scan import Modality, Scan, ScanNote
+from ASPECTSLib.preprocessing.midplane import Midplane
+from ASPECTSLib.registration.quality import RegistrationQuality
+from ASPECTSLib.report.result import (
+    AspectsInfo,
+    CoreInfo,
+    InputInfo,
+    KeySlicesInfo,
+    MethodInfo,
+    ModelInfo,
+    QualityInfo,
+    RegionInfo,
+    StudyResult,
+    WarningInfo,
+)
+from ASPECTSLib.scoring.aspects import RegionCall, total_score
+
+THICK_SLICE_MM = 6.0
+"""Slices above this blur the regions of the ganglionic level: the score is given with a warning."""
+
+TILTED_HEAD_DEG = 20.0
+"""Heads turned or tilted more than this are rare enough to have the regions looked at."""
+
+_MIN_COMPARED_FRACTION = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What the pipeline found."""
+
+    calls: tuple[RegionCall, ...]
+    quality: RegistrationQuality
+    midplane: Midplane
+    key_slices: KeySlicesInfo
+    method: str
+    options: dict[str, Any]
+    atlas: Atlas
+    notes: tuple[ScanNote, ...]
+
+
+def compose_result(scan: Scan, findings: Findings) -> StudyResult:
+    """Compose the result of a study; without score and calls where the atlas does not fit.
+
+    Parameters
+    ----------
+    scan
+        The scan as it was given.
+    findings
+        What was found in it.
+    """
+    abstained = bool(findings.quality.failures)
+    return StudyResult(
+        input=_input_info(scan, findings.options),
+        method=_method_info(findings),
+        aspects=_aspects_info(findings.calls, abstained=abstained),
+        regions=tuple(_region_info(call, abstained=abstained) for call in findings.calls),
+        core=CoreInfo(),
+        quality=QualityInfo(
+            warnings=tuple(_warnings(scan, findings)),
+            abstained=abstained,
+            registration=findings.quality.as_dict()
+            | {
+                "yaw_deg": findings.midplane.yaw_deg,
+                "roll_deg": findings.midplane.roll_deg,
+            },
+        ),
+        key_slices=findings.key_slices,
+    )
+
+
+def _input_info(scan: Scan, options: dict[str, Any]) -> InputInfo:
+    age_years = options["age_years"] if options["age_years"] is not None else scan.age_years
+    return InputInfo(
+        modality=Modality.NCCT.value,
+        files=scan.files,
+        spacing_mm=tuple(float(s) for s in scan.volume.spacing_mm),
+        shape=scan.volume.size,
+        age_years=age_years,
+    )
+
+
+def _method_info(findings: Findings) -> MethodInfo:
+    atlas = findings.atlas
+    models = tuple(
+        ModelInfo(name=f"{atlas.name}-{atlas.version}/{file}", sha256=atlas.sha256[file])
+        for file in (REGIONS_FILE, TISSUES_FILE)
+    )
+    return MethodInfo(findings.method, __version__, findings.options, models)
+
+
+def _aspects_info(calls: tuple[RegionCall, ...], *, abstained: bool) -> AspectsInfo:
+    if abstained:
+        return AspectsInfo(score=None, side=None, left=None, right=None)
+    total = total_score(call.region for call in calls if call.affected)
+    return AspectsInfo(total.score, total.side.value, total.left, total.right)
+
+
+def _region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
+    measure = call.measure
+    return RegionInfo(
+        region=call.region.code.value,
+        side=call.region.side.value,
+        affected=None if abstained else call.affected,
+        probability=None if abstained else call.probability,
+        unsure=call.unsure and not abstained,
+        volume_ml=measure.volume_ml,
+        infarct_fraction=None,
+        median=measure.median,
+        contralateral_median=measure.contralateral_median,
+        evidence=call.evidence,
+    )
+
+
+def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
+    warnings = [WarningInfo(note.code.value, note.message) for note in findings.notes]
+    slice_mm = float(canonicalize(scan.volume).volume.spacing_mm[2])
+    if slice_mm > THICK_SLICE_MM:
+        message = f"slices are {slice_mm:.1f} mm thick: small regions are blurred, check IC and C"
+        warnings.append(WarningInfo("THICK_SLICES", message))
+    largest_deg = float(np.max(np.abs([findings.midplane.yaw_deg, findings.midplane.roll_deg])))
+    if largest_deg > TILTED_HEAD_DEG:
+        message = f"the head is turned or tilted by {largest_deg:.0f} degrees: check the regions"
+        warnings.append(WarningInfo("TILTED_HEAD", message))
+    unseen = [c.region for c in findings.calls if c.measure.tissue_fraction < _MIN_COMPARED_FRACTION]
+    if unseen:
+        names = ", ".join(f"{region.code.value} {region.side.value}" for region in unseen)
+        message = f"little brain tissue was left to compare in {names}: read these yourself"
+        warnings.append(WarningInfo("REGION_NOT_COMPARED", message))
+    if findings.quality.failures:
+        message = "the atlas does not fit this scan: " + "; ".join(findings.quality.failures)
+        warnings.append(WarningInfo(ErrorCode.LOW_REGISTRATION_QUALITY.value, message))
+    return warnings

@@ -1,0 +1,63 @@
+"""The region table as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from ASPECTSLib.report.result import RegionInfo, StudyResult
+
+COLUMNS = (
+    "region",
+    "side",
+    "affected",
+    "probability",
+    "unsure",
+    "volume_ml",
+    "infarct_fraction",
+    "median",
+    "contralateral_median",
+    "evidence",
+    "override_affected",
+    "override_by",
+    "override_when",
+    "override_reason",
+)
+
+
+def regions_csv(result: StudyResult) -> str:
+    """Return the table of all 20 regions; empty cells where there is no value. Same result, same bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_row(region) for region in result.regions)
+    return text.getvalue()
+
+
+def _row(region: RegionInfo) -> list[str]:
+    override = region.override
+    return [
+        region.region,
+        region.side,
+        _flag(region.affected),
+        _number(region.probability, 2),
+        _flag(region.unsure),
+        _number(region.volume_ml, 1),
+        _number(region.infarct_fraction, 2),
+        _number(region.median, 1),
+        _number(region.contralateral_median, 1),
+        region.evidence,
+        _flag(override.affected if override else None),
+        override.by if override else "",
+        override.when if override else "",
+        override.reason if override else "",
+    ]
+
+
+def _flag(value: bool | None) -> str:  # noqa: FBT001 (a cell's value, not a switch)
+    return "" if value is None else ("yes" if value else "no")
+
+
+def _number(value: float | None, decimals: int) -> str:
+    # Adding zero turns -0.0 into 0.0, which would differ between mirrored scans.
+    return "" if value is None else f"{round(value, decimals) + 0.0:.{decimals}f}"
