@@ -12,6 +12,9 @@ commissure. Regions:
   insula at M2 and a line through the white matter elsewhere; towards the poles it runs outwards to the border zones
   with the anterior and the posterior cerebral artery.
 
+The map is drawn on a grid that lies along u and v, so that the borders of the levels are flat: on any other grid they
+are staircases, which show as stripes in a slice that runs almost along them.
+
 What a reader would get wrong: M1 to M6 are volumes, not the two slices of the classic reading; the classic slices
 are cuts through them.
 
@@ -30,6 +33,7 @@ from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, RegionCode
 from ASPECTSLib.atlas.tissues import Tissue
+from ASPECTSLib.geometry import Volume, apply_affine
 
 Mask = NDArray[np.bool_]
 
@@ -99,7 +103,7 @@ def draw_regions(
     probabilities
         Shape (tissues, k, j, i), 0 to 1, in the order of `Tissue`, on an isotropic 1 mm grid.
     affine
-        4x4 matrix from (i, j, k) to MNI152 RAS mm; axis-aligned.
+        4x4 matrix from (i, j, k) to MNI152 RAS mm.
     rule
         Free parameters; the project's own when left out.
 
@@ -123,18 +127,33 @@ def draw_regions(
     return np.where(right | (labels == 0), labels, labels + np.uint8(REGIONS_PER_SIDE)).astype(np.uint8)
 
 
+_GRID_LIMITS_MM = ((-85, 85), (-90, 65), (-20, 55))
+"""First and last voxel centre along x, u and v."""
+
 _DEEP_ORDER = (RegionCode.C, RegionCode.IC, RegionCode.L, RegionCode.I)
 """Deep regions in the order of drawing: a later one covers an earlier one."""
 
 
-def _space(shape: tuple[int, ...], affine: NDArray[np.float64], pitch_deg: float) -> _Space:
-    k, j, i = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
-    x = affine[0, 0] * i + affine[0, 3]
-    y = affine[1, 1] * j + affine[1, 3]
-    z = affine[2, 2] * k + affine[2, 3]
+def orbitomeatal_axes(pitch_deg: float) -> NDArray[np.float64]:
+    """Return the unit vectors of x, u and v as columns, in MNI152 RAS."""
     cosine, sine = np.cos(np.radians(pitch_deg)), np.sin(np.radians(pitch_deg))
-    u, v = y * cosine - z * sine, y * sine + z * cosine
-    return _Space(*(np.broadcast_to(c, shape).astype(np.float32) for c in (x, u, v)))
+    return np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
+
+
+def region_grid(rule: RegionRule | None = None) -> Volume:
+    """Return the empty grid to draw regions on: 1 mm, along x, u and v, mirror-symmetric, wide enough for all."""
+    rule = rule or RegionRule()
+    affine = np.eye(4)
+    affine[:3, :3] = orbitomeatal_axes(rule.orbitomeatal_pitch_deg)
+    affine[:3, 3] = affine[:3, :3] @ [limits[0] for limits in _GRID_LIMITS_MM]
+    size = [limits[1] - limits[0] + 1 for limits in _GRID_LIMITS_MM]
+    return Volume(np.zeros(size[::-1], np.uint8), affine)
+
+
+def _space(shape: tuple[int, ...], affine: NDArray[np.float64], pitch_deg: float) -> _Space:
+    k, j, i = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij")
+    points = apply_affine(affine, np.stack([i, j, k], axis=-1)) @ orbitomeatal_axes(pitch_deg)
+    return _Space(*(np.ascontiguousarray(points[..., axis], np.float32) for axis in range(3)))
 
 
 def _between(values: NDArray[np.float32], limits: tuple[float, float]) -> Mask:

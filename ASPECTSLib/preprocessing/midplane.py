@@ -17,6 +17,8 @@ _WINDOW_HU = (-100.0, 200.0)  # skin and skull included: on the brain window alo
 _COARSE_ANGLES_DEG = np.arange(-30.0, 31.0, 7.5)
 _COARSE_OFFSETS_MM = (-8.0, 0.0, 8.0)
 _STARTS_REFINED = 3
+_RANKED_POINTS = 3_000  # of some 30,000 in a head at 4 mm: enough to tell starts apart
+_REFINED_POINTS = 10_000  # moves the plane by less than 0.2 degrees against all points
 _HOLDER_GAP_VOXELS = 1  # opening that parts the head from the head holder
 
 
@@ -96,10 +98,10 @@ def find_midplane(volume: Volume) -> Midplane:
     values = np.where(head, np.clip(coarse.array, lowest, highest) - lowest, 0.0).astype(np.float32)
     points = apply_affine(coarse.affine, np.argwhere(head)[:, ::-1].astype(np.float64))
     centre = points.mean(axis=0) if len(points) else np.zeros(3)
-    cost = _MirrorCost(values, coarse.affine, points, values[head], centre)
+    cost = _MirrorCost(values, coarse.affine, points, values[head], centre, _REFINED_POINTS)
     angles = np.radians(_COARSE_ANGLES_DEG)
     starts = [(yaw, roll, shift) for yaw in angles for roll in angles for shift in _COARSE_OFFSETS_MM]
-    thinned = _MirrorCost(values, coarse.affine, points[::7], values[head][::7], centre)
+    thinned = _MirrorCost(values, coarse.affine, points, values[head], centre, _RANKED_POINTS)
     ranked = sorted(starts, key=thinned)[:_STARTS_REFINED]
     fits = [_refine(cost, start) for start in ranked]
     best = min(fits, key=lambda fit: fit.fun)
@@ -138,10 +140,13 @@ class _MirrorCost:
         points: NDArray[np.float64],
         samples: NDArray[np.float32],
         centre: NDArray[np.float64],
+        wanted_points: int,
     ) -> None:
+        step = max(len(points) // wanted_points, 1)
+        samples = samples[::step]
         self._values = values
         self._to_voxels = np.linalg.inv(affine)
-        self._points = points
+        self._points = points[::step]
         self._samples = samples - samples.mean() if len(samples) else samples
         self._centre = centre
 
@@ -167,7 +172,7 @@ def _plane(
 def _refine(cost: _MirrorCost, start: tuple[float, float, float]) -> optimize.OptimizeResult:
     step = np.array([np.radians(4.0), np.radians(4.0), 3.0])
     simplex = np.array(start) + np.vstack([np.zeros(3), np.diag(step)])
-    options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-6, "maxiter": 120}
+    options = {"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-5, "maxiter": 120}
     return optimize.minimize(cost, np.array(start), method="Nelder-Mead", options=options)
 
 

@@ -17,7 +17,7 @@ MIN_BRAIN_DICE = 0.90
 
 Whole heads reach 0.95 and more; a brain with a slab of 20 mm missing at the base about 0.93."""
 
-MIN_CORRELATION = 0.45
+MIN_CORRELATION = 0.15
 """Correlation of the warped template with the scan inside the brain. Whole heads reach 0.6 to 0.9."""
 
 _CORRELATION_SIGMA_MM = 4.0

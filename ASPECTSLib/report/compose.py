@@ -34,8 +34,6 @@ THICK_SLICE_MM = 6.0
 TILTED_HEAD_DEG = 20.0
 """Heads turned or tilted more than this are rare enough to have the regions looked at."""
 
-_MIN_COMPARED_FRACTION = 0.2
-
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -134,10 +132,10 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     if largest_deg > TILTED_HEAD_DEG:
         message = f"the head is turned or tilted by {largest_deg:.0f} degrees: check the regions"
         warnings.append(WarningInfo("TILTED_HEAD", message))
-    unseen = [c.region for c in findings.calls if c.measure.tissue_fraction < _MIN_COMPARED_FRACTION]
+    unseen = [call.region for call in findings.calls if call.measure.drop is None]
     if unseen:
         names = ", ".join(f"{region.code.value} {region.side.value}" for region in unseen)
-        message = f"little brain tissue was left to compare in {names}: read these yourself"
+        message = f"too little brain tissue to compare the sides in {names}: read these yourself"
         warnings.append(WarningInfo("REGION_NOT_COMPARED", message))
     if findings.quality.failures:
         message = "the atlas does not fit this scan: " + "; ".join(findings.quality.failures)

@@ -11,7 +11,7 @@ import numpy as np
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, Region, Side
 from ASPECTSLib.scoring.asymmetry import RegionMeasure
 
-DEEP_THRESHOLD_HU = 1.2
+DEEP_THRESHOLD_HU = 1.5
 """Drop at which C, L, IC and I are as likely affected as not.
 
 Tissue loses about 2.6 HU for each per cent of water that it takes up (Unger et al., Stroke 1988;19:845-50), early

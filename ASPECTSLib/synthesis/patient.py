@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from ASPECTSLib.geometry import (
     centred_affine,
     crop,
     resample,
+    shrink,
 )
 
 INFARCT_DROP_HU = 7.0
@@ -37,6 +39,7 @@ _NOISE_HU = 3.5  # thick slices at 120 kV
 _NOISE_SIGMA_PIXELS = 0.7  # reconstruction kernels correlate neighbours
 _DEFORMATION_MM = 2.5
 _DEFORMATION_SIGMA_MM = 25.0
+_FIELD_STEP = 8  # the deformation is drawn coarsely: it is smooth
 _PITCH_DEG = 11.0  # slices along the orbitomeatal line
 _SUBSLICES = 5  # averaged into a slice: partial volume
 _AIR_HU = -1000.0
@@ -93,16 +96,16 @@ def make_patient(
         Grid and pose; an ordinary thick-slice scan when left out.
     """
     acquisition = acquisition or Acquisition()
-    density = _density(atlas, affected, rng)
-    field_mm = _deformation(density.array.shape, rng)
+    fine = _fine_grid(atlas)
+    density = _density(atlas, fine, affected, rng)
     grid = _grid(acquisition)
-    shift_mm = _sample_field(field_mm, atlas.regions, grid, acquisition)
-    subslices = [
-        _sample(density, shift_mm, _shifted(grid, offset), acquisition, order=1, fill=_AIR_HU)
-        for offset in (np.arange(_SUBSLICES) - (_SUBSLICES - 1) / 2) / _SUBSLICES
-    ]
-    scan = np.mean(subslices, axis=0) + _noise(grid.array.shape, rng)
-    regions = _sample(atlas.regions, shift_mm, grid, acquisition, order=0, fill=0)
+    points = _deformed(_atlas_points(grid, acquisition), _deformation(fine, rng))
+    stack = points.reshape(*grid.array.shape, 3)
+    across = np.gradient(stack, axis=0).reshape(-1, 3)  # from a slice to the next
+    offsets = (np.arange(_SUBSLICES) - (_SUBSLICES - 1) / 2) / _SUBSLICES
+    subslices = [_sample(density, points + offset * across, order=1, fill=_AIR_HU) for offset in offsets]
+    scan = np.mean(subslices, axis=0).reshape(grid.array.shape) + _noise(grid.array.shape, rng)
+    regions = _sample(atlas.regions, points, order=0, fill=0).reshape(grid.array.shape)
     return SyntheticPatient(
         scan=grid.with_array(np.rint(np.maximum(scan, -1024.0)).astype(np.int16)),
         regions=grid.with_array(regions.astype(np.uint8)),
@@ -110,23 +113,36 @@ def make_patient(
     )
 
 
-def _density(atlas: Atlas, affected: Collection[Region], rng: np.random.Generator) -> Volume:
-    """Return the HU of the undeformed head on the fine grid of the region map."""
-    tissue = _individual_tissue(atlas, rng)
+def _fine_grid(atlas: Atlas) -> Volume:
+    """Return an empty 1 mm grid over the whole atlas."""
+    step = atlas.affine[0, 0] / _FINE_SPACING_MM
+    shape = tuple(int((n - 1) * step) + 1 for n in atlas.tissues.shape[1:])
+    affine = atlas.affine.copy()
+    affine[:3, :3] /= step
+    return Volume(np.zeros(shape, np.uint8), affine)
+
+
+def _density(
+    atlas: Atlas, fine: Volume, affected: Collection[Region], rng: np.random.Generator
+) -> Volume:
+    """Return the HU of the undeformed head on the fine grid."""
+    tissue = _individual_tissue(atlas, fine, rng)
     contrast = np.array([NCCT_CONTRAST_HU[t] for t in Tissue], np.float32)
-    infarct = np.isin(atlas.regions.array, [region.label for region in affected])
-    depth = ndimage.gaussian_filter(infarct.astype(np.float32), _INFARCT_EDGE_MM / _FINE_SPACING_MM)
+    infarct = np.isin(resample(atlas.regions, fine, order=0).array, [r.label for r in affected])
+    edge = ndimage.gaussian_filter(infarct.astype(np.float32), _INFARCT_EDGE_MM / _FINE_SPACING_MM)
+    depth = edge * infarct  # soft inwards only: a neighbour that is called unaffected is unaffected
     brain = np.isin(tissue, [int(t) for t in INTRACRANIAL - FLUID])
-    return atlas.regions.with_array(contrast[tissue] - INFARCT_DROP_HU * depth * brain)
+    return fine.with_array(contrast[tissue] - INFARCT_DROP_HU * depth * brain)
 
 
-def _individual_tissue(atlas: Atlas, rng: np.random.Generator) -> NDArray[np.intp]:
+def _individual_tissue(
+    atlas: Atlas, fine: Volume, rng: np.random.Generator
+) -> NDArray[np.intp]:
     """Draw one tissue per voxel of the fine grid.
 
     Inside the skull it is the likeliest after smooth noise was added, so that gyri and sulci appear where tissues
     compete; deep structures stay as they are. Outside lie a closed skull and the scalp.
     """
-    fine = atlas.regions
     inside = resample(atlas.brain_probability(), fine).array > 0.5  # noqa: PLR2004 (more likely than not)
     scalp = resample(atlas.probability(Tissue.SOFT_TISSUE, Tissue.BONE), fine).array
     tissue = np.where(scalp > 0.5, int(Tissue.SOFT_TISSUE), int(Tissue.AIR))  # noqa: PLR2004
@@ -152,17 +168,15 @@ def _competing(probability: Volume, rng: np.random.Generator) -> Volume:
     return probability.with_array(probability.array + _FOLDING_STRENGTH * spread * noise / noise.std())
 
 
-def _deformation(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a smooth random displacement in mm, shape (3, k, j, i), components along i, j, k."""
-    sigma = _DEFORMATION_SIGMA_MM / _FINE_SPACING_MM
-    step = 4  # drawn coarsely: it is smooth
-    small = tuple(-(-n // step) for n in shape)
+def _deformation(fine: Volume, rng: np.random.Generator) -> list[Volume]:
+    """Return a smooth random displacement in mm, a coarse volume for each of x, y and z."""
+    coarse = shrink(fine, (_FIELD_STEP,) * 3)
     components = []
     for _ in range(3):
-        field = ndimage.gaussian_filter(rng.standard_normal(small), sigma / step)
-        field *= _DEFORMATION_MM / np.abs(field).max()
-        components.append(ndimage.zoom(field, [n / m for n, m in zip(shape, small, strict=True)], order=1))
-    return np.stack(components).astype(np.float32)
+        white = rng.standard_normal(coarse.array.shape, np.float32)
+        field = ndimage.gaussian_filter(white, _DEFORMATION_SIGMA_MM / coarse.spacing_mm[::-1])
+        components.append(coarse.with_array(field * (_DEFORMATION_MM / np.abs(field).max())))
+    return components
 
 
 def _grid(acquisition: Acquisition) -> Volume:
@@ -171,41 +185,30 @@ def _grid(acquisition: Acquisition) -> Volume:
     return Volume(np.zeros(shape, np.int16), affine)
 
 
-def _shifted(grid: Volume, slices: float) -> Volume:
-    affine = grid.affine.copy()
-    affine[:3, 3] += slices * grid.affine[:3, 2]
-    return Volume(grid.array, affine)
+def _atlas_points(grid: Volume, acquisition: Acquisition) -> NDArray[np.float64]:
+    """Return where each voxel of the scan lies in the atlas, shape (voxels, 3), RAS mm."""
+    k, j, i = np.indices(grid.array.shape, dtype=np.float32)
+    matrix = _atlas_from_scan(acquisition) @ grid.affine
+    return apply_affine(matrix, np.stack([i, j, k], axis=-1).reshape(-1, 3))
 
 
-def _sample_field(
-    field_mm: NDArray[np.float32], fine: Volume, grid: Volume, acquisition: Acquisition
-) -> NDArray[np.float32]:
-    """Return the displacement at each voxel of the scan, shape (3, voxels), along (k, j, i) of the atlas."""
-    voxels = _voxels(fine, grid, acquisition)
-    shift = [ndimage.map_coordinates(c, voxels, order=1, mode="nearest") for c in field_mm[::-1]]
-    return np.stack(shift)
+def _deformed(points: NDArray[np.float64], field_mm: list[Volume]) -> NDArray[np.float64]:
+    """Displace points by a field."""
+    shift = [_sample(component, points, order=1, mode="nearest") for component in field_mm]
+    return points + np.stack(shift, axis=-1)
 
 
 def _sample(
     moving: Volume,
-    shift_mm: NDArray[np.float32],
-    grid: Volume,
-    acquisition: Acquisition,
+    points: NDArray[np.float64],
     *,
     order: int,
-    fill: float,
-) -> NDArray[np.float32]:
-    """Sample an atlas volume, deformed, on the scan's grid."""
-    voxels = _voxels(moving, grid, acquisition) + shift_mm / _FINE_SPACING_MM
-    values = ndimage.map_coordinates(moving.array, voxels, order=order, cval=fill)
-    return values.reshape(grid.array.shape)
-
-
-def _voxels(moving: Volume, grid: Volume, acquisition: Acquisition) -> NDArray[np.float64]:
-    """Return where each voxel of the scan lies in an atlas volume, shape (3, voxels), along (k, j, i)."""
-    to_voxels = np.linalg.inv(moving.affine) @ _atlas_from_scan(acquisition) @ grid.affine
-    k, j, i = np.indices(grid.array.shape, dtype=np.float32)
-    return apply_affine(to_voxels, np.stack([i, j, k], axis=-1).reshape(-1, 3))[:, ::-1].T
+    fill: float = 0.0,
+    mode: str = "constant",
+) -> NDArray[Any]:
+    """Sample an atlas volume at points of shape (points, 3), RAS mm."""
+    voxels = apply_affine(np.linalg.inv(moving.affine), points)[:, ::-1].T
+    return ndimage.map_coordinates(moving.array, voxels, order=order, cval=fill, mode=mode)
 
 
 def _atlas_from_scan(acquisition: Acquisition) -> NDArray[np.float64]:

@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.atlas.atlas import CARD_FILE, REGIONS_FILE, TISSUES_FILE
-from ASPECTSLib.atlas.rules import RegionRule, draw_regions
+from ASPECTSLib.atlas.rules import RegionRule, draw_regions, region_grid
 from ASPECTSLib.atlas.tissues import Tissue
+from ASPECTSLib.geometry import Volume, resample
+from ASPECTSLib.io.images import to_sitk
 
 NAME, VERSION = "aspects-mni152", "1"
 SIZE_IJK = (181, 218, 182)  # 1 mm, symmetric about x = 0
@@ -195,13 +197,19 @@ def _shrink(image: sitk.Image, spacing_mm: float) -> sitk.Image:
     return sitk.Shrink(sitk.SmoothingRecursiveGaussian(image, spacing_mm / 2.5), [factor] * 3)
 
 
+def _draw_regions(
+    probabilities: NDArray[np.float32], affine: NDArray[np.float64], rule: RegionRule
+) -> Volume:
+    grid = region_grid(rule)
+    resampled = np.stack([resample(Volume(p, affine), grid).array for p in probabilities])
+    return grid.with_array(draw_regions(resampled, grid.affine, rule))
+
+
 def _write(folder: Path, probabilities: NDArray[np.float32], sources: list[str], iterations: int) -> None:
-    grid = _grid()
-    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    affine = np.eye(4)
     affine[:3, 3] = ORIGIN_RAS
     rule = RegionRule()
-    regions = sitk.GetImageFromArray(draw_regions(probabilities, affine, rule))
-    regions.CopyInformation(grid)
+    regions = to_sitk(_draw_regions(probabilities, affine, rule))
     maps = [sitk.SmoothingRecursiveGaussian(_on_grid(p), STORED_STEP / 2.5) for p in probabilities]
     # Every second voxel from the first: x = 0 stays on the grid, and with it the symmetry.
     stored = [m[::STORED_STEP, ::STORED_STEP, ::STORED_STEP] for m in maps]
