@@ -33,7 +33,7 @@ format: $(INSTALLED) ## Rewrite the code in the project's format
 benchmark: $(INSTALLED) ## Measure accuracy and run time (Testing/benchmarks)
 	@set -e; for script in Testing/benchmarks/benchmark_*.py; do \
 	  test -e "$$script" || { echo "benchmark: none in Testing/benchmarks yet"; exit 0; }; \
-	  echo "benchmark: $$script"; $(BIN)/python "$$script"; \
+	  echo "benchmark: $$script"; PYTHONPATH=Testing $(BIN)/python "$$script"; \
 	done
 
 cmake-lists: ## Name every Python file in the CMake lists

@@ -55,7 +55,8 @@ class ASPECTSError(Exception):
     code
         What went wrong, for programs.
     message
-        What went wrong, for a person, with what was expected and what was got; no patient names and no UIDs.
+        What went wrong, for a person, with what was expected and what was got; no patient names and
+        no UIDs.
     """
 
     exit_code: ExitCode = ExitCode.FAILURE

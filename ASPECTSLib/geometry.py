@@ -14,7 +14,9 @@ from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Converts homogeneous RAS to LPS coordinates, and back: it is its own inverse."""
 
-_SPACING_DECIMALS = 6  # mm: headers in single precision differ by less than this between axis orders
+_SPACING_DECIMALS = (
+    6  # mm: headers in single precision differ by less than this between axis orders
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,8 @@ class Volume:
     array
         Voxels indexed [k, j, i] (slice, row, column).
     affine
-        4x4 matrix from homogeneous voxel indices (i, j, k, 1), at voxel centres, to RAS millimetres.
+        4x4 matrix from homogeneous voxel indices (i, j, k, 1), at voxel centres, to RAS
+        millimetres.
 
     Raises
     ------
@@ -42,9 +45,13 @@ class Volume:
             message = f"expected a three-dimensional volume, got {self.array.ndim} dimensions"
             raise GeometryRefusedError(ErrorCode.NOT_THREE_DIMENSIONAL, message)
         if self.affine.shape != (4, 4) or not np.isfinite(self.affine).all():
-            raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, "expected a finite 4x4 affine matrix")
+            raise GeometryRefusedError(
+                ErrorCode.GEOMETRY_INVALID, "expected a finite 4x4 affine matrix"
+            )
         if abs(np.linalg.det(self.affine[:3, :3])) < np.finfo(np.float32).tiny:
-            raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, "expected an invertible affine matrix")
+            raise GeometryRefusedError(
+                ErrorCode.GEOMETRY_INVALID, "expected an invertible affine matrix"
+            )
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -73,10 +80,11 @@ class Volume:
 class CanonicalVolume:
     """A volume whose i, j, k run to the patient's right-to-left, posterior-to-anterior and foot-to-head order.
 
-    `volume` lies in the *image frame*: its axes are i to the right, j to the front and k to the head of the patient,
-    in mm, with the origin at the centre of the grid. Obliqueness of the scan's axes is left out on purpose: scanners
-    and radiographers tilt the grid to follow the head, so that the image frame is the better start for a symmetric
-    pose. All 48 orders of the axes of one scan give the same canonical array and the same affine, bit for bit.
+    `volume` lies in the *image frame*: its axes are i to the right, j to the front and k to the
+    head of the patient, in mm, with the origin at the centre of the grid. Obliqueness of the scan's
+    axes is left out on purpose: scanners and radiographers tilt the grid to follow the head, so
+    that the image frame is the better start for a symmetric pose. All 48 orders of the axes of one
+    scan give the same canonical array and the same affine, bit for bit.
 
     Parameters
     ----------
@@ -107,7 +115,9 @@ class CanonicalVolume:
     def restore(self, array: NDArray[Any]) -> Volume:
         """Bring an array on the canonical grid back to the grid of the volume as it was given."""
         unflipped = array[_flips(self.flipped)]
-        return Volume(np.ascontiguousarray(unflipped.transpose(np.argsort(self.axis_of))), self.source_affine)
+        return Volume(
+            np.ascontiguousarray(unflipped.transpose(np.argsort(self.axis_of))), self.source_affine
+        )
 
 
 def canonicalize(volume: Volume) -> CanonicalVolume:
@@ -127,7 +137,9 @@ def canonicalize(volume: Volume) -> CanonicalVolume:
     flipped = tuple(bool(sign < 0) for sign in reversed(signs))
     array = np.ascontiguousarray(volume.array.transpose(axis_of)[_flips(flipped)])
     spacing_mm = np.round(volume.spacing_mm[list(column_for_world)], _SPACING_DECIMALS)
-    return CanonicalVolume(Volume(array, centred_affine(array.shape, spacing_mm)), volume.affine, axis_of, flipped)
+    return CanonicalVolume(
+        Volume(array, centred_affine(array.shape, spacing_mm)), volume.affine, axis_of, flipped
+    )
 
 
 def centred_affine(shape: tuple[int, ...], spacing_mm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,7 +179,8 @@ def resample(
     like
         Gives the grid of the result; its voxels are not looked at.
     matrix
-        4x4 matrix from points of `like`, in mm, to points of `volume`, in mm. Identity when left out.
+        4x4 matrix from points of `like`, in mm, to points of `volume`, in mm. Identity when left
+        out.
     order
         0 for nearest neighbour (label maps), 1 for linear interpolation.
     fill
@@ -231,7 +244,9 @@ def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:
     factor_i, factor_j, factor_k = factors
     if factors == (1, 1, 1):
         return volume.with_array(volume.array.astype(np.float32))
-    size_k, size_j, size_i = (n // f for n, f in zip(volume.array.shape, factors[::-1], strict=True))
+    size_k, size_j, size_i = (
+        n // f for n, f in zip(volume.array.shape, factors[::-1], strict=True)
+    )
     cropped = volume.array[: size_k * factor_k, : size_j * factor_j, : size_i * factor_i]
     blocks = cropped.reshape(size_k, factor_k, size_j, factor_j, size_i, factor_i)
     affine = volume.affine.copy()

@@ -51,7 +51,10 @@ MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
 
 _RESAMPLING_NOTES = frozenset({NoteCode.RESAMPLED_TILT, NoteCode.RESAMPLED_SPACING})
-_CLIP_HU = (-20.0, 120.0)  # before smoothing: bone at the rim and metal must not bleed into the brain
+_CLIP_HU = (
+    -20.0,
+    120.0,
+)  # before smoothing: bone at the rim and metal must not bleed into the brain
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _prepare(volume: Volume, progress: Progress) -> _Prepared:
 def _register(prepared: _Prepared, atlas: Atlas, progress: Progress) -> _Mapped:
     progress.stage("affine registration", 0.30)
     template, brain = atlas.render(NCCT_CONTRAST_HU), atlas.brain_probability()
-    typical_hu = float(np.median(template.array[brain.array > 0.5]))  # noqa: PLR2004 (more likely than not)
+    typical_hu = float(np.median(template.array[brain.array > 0.5]))
     fixed = registration_image(prepared.volume, prepared.mask, typical_hu)
     matrix = register_affine(fixed, template, prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)

@@ -1,6 +1,7 @@
 """Phantoms of heads on head CT, made in code: their anatomy and their midsagittal plane are known.
 
-The head's own frame is RAS in mm with the origin in the middle of the brain; x = 0 is the midsagittal plane.
+The head's own frame is RAS in mm with the origin in the middle of the brain, so that x = 0 is the
+midsagittal plane.
 """
 
 from __future__ import annotations

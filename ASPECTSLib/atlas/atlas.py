@@ -74,7 +74,9 @@ class Atlas:
         """
         shown = INTRACRANIAL if brain_only else frozenset(Tissue)
         weights = np.array([contrast[t] if t in shown else 0.0 for t in Tissue], np.float32)
-        mean = np.tensordot(weights / np.float32(_FULL_PROBABILITY), self.tissues.astype(np.float32), 1)
+        mean = np.tensordot(
+            weights / np.float32(_FULL_PROBABILITY), self.tissues.astype(np.float32), 1
+        )
         return Volume(mean, self.affine)
 
 
@@ -93,7 +95,9 @@ def load_atlas(folder: Path = ATLAS_FOLDER) -> Atlas:
     """
     card_path = folder / CARD_FILE
     if not card_path.is_file():
-        raise ResourceError(ErrorCode.RESOURCE_DAMAGED, f"the atlas has no {CARD_FILE}; reinstall the extension")
+        raise ResourceError(
+            ErrorCode.RESOURCE_DAMAGED, f"the atlas has no {CARD_FILE}; reinstall the extension"
+        )
     card = json.loads(card_path.read_text(encoding="utf-8"))
     for name, expected in card["sha256"].items():
         _check_hash(folder / name, expected)

@@ -1,7 +1,8 @@
 """The one table of ASPECTS regions: code, name, side, level, label, colour and terminology.
 
-Labels are 1 to 10 on the patient's right and 11 to 20 on the left, in the order of `RegionCode`. Everything that
-names, numbers, colours or codes a region reads it from here; maps in another order are converted on reading.
+Labels are 1 to 10 on the patient's right and 11 to 20 on the left, in the order of `RegionCode`.
+Everything that names, numbers, colours or codes a region reads it from here; maps in another order
+are converted on reading.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class RegionCode(StrEnum):
     C = "C"
     L = "L"
     IC = "IC"
-    I = "I"  # noqa: E741 (the field's own name for the insula)
+    I = "I"
     M1 = "M1"
     M2 = "M2"
     M3 = "M3"
@@ -65,8 +66,9 @@ class Terminology:
 class Region:
     """One ASPECTS region of one side.
 
-    `terminology` is the narrowest SNOMED CT concept of DICOM CID 7153 that contains the region: the territories
-    M1 to M6, the lentiform nucleus and the internal capsule have no concept of their own there.
+    `terminology` is the narrowest SNOMED CT concept of DICOM CID 7153 that contains the region: the
+    territories M1 to M6, the lentiform nucleus and the internal capsule have no concept of their
+    own there.
     """
 
     code: RegionCode
@@ -98,7 +100,8 @@ _FRONTAL = Terminology("SCT", "83251001", "Frontal lobe")
 _TEMPORAL = Terminology("SCT", "78277001", "Temporal lobe")
 _PARIETAL = Terminology("SCT", "16630005", "Parietal lobe")
 
-# One hue a region pair, after Okabe and Ito (2008) and Tol (2021), which remain distinct in colour blindness.
+# One hue a region pair, after Okabe and Ito (2008) and Tol (2021), which remain distinct in colour
+# blindness.
 _ROWS = (
     (RegionCode.C, "caudate nucleus", Level.GANGLIONIC, (86, 180, 233), _CAUDATE),
     (RegionCode.L, "lentiform nucleus", Level.GANGLIONIC, (230, 159, 0), _STRIATUM),
@@ -107,9 +110,21 @@ _ROWS = (
     (RegionCode.M1, "anterior MCA cortex", Level.GANGLIONIC, (0, 114, 178), _FRONTAL),
     (RegionCode.M2, "lateral MCA cortex", Level.GANGLIONIC, (0, 158, 115), _TEMPORAL),
     (RegionCode.M3, "posterior MCA cortex", Level.GANGLIONIC, (136, 34, 85), _TEMPORAL),
-    (RegionCode.M4, "anterior MCA cortex above M1", Level.SUPRAGANGLIONIC, (136, 204, 238), _FRONTAL),
+    (
+        RegionCode.M4,
+        "anterior MCA cortex above M1",
+        Level.SUPRAGANGLIONIC,
+        (136, 204, 238),
+        _FRONTAL,
+    ),
     (RegionCode.M5, "lateral MCA cortex above M2", Level.SUPRAGANGLIONIC, (153, 153, 51), _FRONTAL),
-    (RegionCode.M6, "posterior MCA cortex above M3", Level.SUPRAGANGLIONIC, (170, 68, 153), _PARIETAL),
+    (
+        RegionCode.M6,
+        "posterior MCA cortex above M3",
+        Level.SUPRAGANGLIONIC,
+        (170, 68, 153),
+        _PARIETAL,
+    ),
 )
 
 REGIONS: tuple[Region, ...] = tuple(

@@ -1,26 +1,29 @@
 """The written rule that draws the twenty ASPECTS regions from tissue probabilities in MNI152 space.
 
-The rule works in coordinates that readers use: slices parallel to the orbitomeatal plane. In the atlas's MNI152
-space these slices are pitched; `u` runs forward along them and `v` upward across them, both in mm from the anterior
-commissure. Regions:
+The rule works in coordinates that readers use: slices parallel to the orbitomeatal plane. In the
+atlas's MNI152 space these slices are pitched; `u` runs forward along them and `v` upward across
+them, both in mm from the anterior commissure. Regions:
 
-- C: caudate head and body at the ganglionic level, tail left out. L: putamen and pallidum with their rim.
+- C: caudate head and body at the ganglionic level, tail left out. L: putamen and pallidum with
+  their rim.
 - IC: the white matter between L and the caudate or thalamus (genu and posterior limb).
 - I: the cortex lateral of L, between the limits of the sylvian fissure's floor.
-- M1, M2, M3 (ganglionic level) and M4, M5, M6 (supraganglionic): the lateral strip of the hemisphere, cortex with
-  its white matter and sulci, split by two coronal planes at the ends of the insula. The strip's inner border is the
-  insula at M2 and a line through the white matter elsewhere; towards the poles it runs outwards to the border zones
-  with the anterior and the posterior cerebral artery.
+- M1, M2, M3 (ganglionic level) and M4, M5, M6 (supraganglionic): the lateral strip of the
+  hemisphere, cortex with
+  its white matter and sulci, split by two coronal planes at the ends of the insula. The strip's
+  inner border is the insula at M2 and a line through the white matter elsewhere; towards the poles
+  it runs outwards to the border zones with the anterior and the posterior cerebral artery.
 
-The map is drawn on a grid that lies along u and v, so that the borders of the levels are flat: on any other grid they
-are staircases, which show as stripes in a slice that runs almost along them.
+The map is drawn on a grid that lies along u and v, so that the borders of the levels are flat: on
+any other grid they are staircases, which show as stripes in a slice that runs almost along them.
 
-What a reader would get wrong: M1 to M6 are volumes, not the two slices of the classic reading; the classic slices
-are cuts through them.
+What a reader would get wrong: M1 to M6 are volumes, not the two slices of the classic reading; the
+classic slices are cuts through them.
 
 Sources: Barber et al. 2000, doi:10.1016/S0140-6736(00)02237-6 (levels, regions); Sun et al. 2024,
-doi:10.1038/s41597-024-03973-y (supraganglionic slice 2 cm above the ganglionic one). Levels, planes and the depth of
-the strip are round numbers, set by looking at the region maps of two acute NCCT in the same space.
+doi:10.1038/s41597-024-03973-y (supraganglionic slice 2 cm above the ganglionic one). Levels, planes
+and the depth of the strip are round numbers, set by looking at the region maps of two acute NCCT in
+the same space.
 """
 
 from __future__ import annotations
@@ -115,7 +118,9 @@ def draw_regions(
     rule = rule or RegionRule()
     space = _space(probabilities.shape[1:], affine, rule.orbitomeatal_pitch_deg)
     tissue = probabilities.argmax(axis=0)
-    masks = _cortical_masks(probabilities, space, rule) | _deep_masks(probabilities, tissue, space, rule)
+    masks = _cortical_masks(probabilities, space, rule) | _deep_masks(
+        probabilities, tissue, space, rule
+    )
     right = space.x > 0
     labels = np.zeros(tissue.shape, np.uint8)
     for order, code in enumerate(RegionCode):
@@ -124,7 +129,9 @@ def draw_regions(
         labels[masks[code]] = order + 1
     for code in _DEEP_ORDER:
         labels[masks[code]] = list(RegionCode).index(code) + 1
-    return np.where(right | (labels == 0), labels, labels + np.uint8(REGIONS_PER_SIDE)).astype(np.uint8)
+    return np.where(right | (labels == 0), labels, labels + np.uint8(REGIONS_PER_SIDE)).astype(
+        np.uint8
+    )
 
 
 _GRID_LIMITS_MM = ((-85, 85), (-90, 65), (-20, 55))
@@ -170,7 +177,9 @@ def _deep_masks(
     to_medial = ndimage.distance_transform_edt(~medial_nuclei)
     lentiform = (to_lentiform <= rule.lentiform_rim) & _between(space.v, rule.ganglionic_v)
     caudate = (
-        (tissue == Tissue.CAUDATE) & (space.u >= rule.caudate_back_u) & _between(space.v, rule.caudate_v)
+        (tissue == Tissue.CAUDATE)
+        & (space.u >= rule.caudate_back_u)
+        & _between(space.v, rule.caudate_v)
     )
     capsule = (
         (tissue == Tissue.WHITE_MATTER)
@@ -201,7 +210,9 @@ def _cortical_masks(
     ganglionic = hull & _between(space.v, rule.ganglionic_v)
     above = (rule.ganglionic_v[1], rule.supraganglionic_top_v)
     supraganglionic = hull & _between(space.v, above)
-    ganglionic &= _outside(rule.inner_border_ganglionic, space) & _between(space.u, rule.ganglionic_ends_u)
+    ganglionic &= _outside(rule.inner_border_ganglionic, space) & _between(
+        space.u, rule.ganglionic_ends_u
+    )
     supraganglionic &= _outside(rule.inner_border_supraganglionic, space)
     supraganglionic &= _between(space.u, rule.supraganglionic_ends_u)
     codes = list(RegionCode)
@@ -219,9 +230,11 @@ def _cerebral_hull(probabilities: NDArray[np.floating], closing: int) -> Mask:
         Tissue.PALLIDUM,
         Tissue.THALAMUS,
     )
-    tissue = probabilities[list(cerebral)].sum(axis=0) > 0.5  # noqa: PLR2004 (more likely than not)
+    tissue = probabilities[list(cerebral)].sum(axis=0) > 0.5
     padded = np.pad(tissue, closing + 1)
-    closed = ndimage.binary_closing(padded, ndimage.generate_binary_structure(3, 1), iterations=closing)
+    closed = ndimage.binary_closing(
+        padded, ndimage.generate_binary_structure(3, 1), iterations=closing
+    )
     inner = slice(closing + 1, -closing - 1)
     return closed[inner, inner, inner]
 

@@ -31,9 +31,10 @@ INTRACRANIAL: frozenset[Tissue] = frozenset(Tissue) - {Tissue.AIR, Tissue.BONE, 
 
 FLUID: frozenset[Tissue] = frozenset({Tissue.CSF, Tissue.VENTRICLE})
 
-# Densities of the normal adult head at 120 kV: grey matter 37 to 41 HU, white matter 20 to 30 HU, CSF 0 to 15 HU
-# (Hounsfield, Br J Radiol 1973;46:1016-22; Lev and Gonzalez, "CT Angiography and CT Perfusion Imaging", 2002).
-# White matter is set so that grey minus white is 8 HU, the difference in thick-slice scans with partial volume.
+# Densities of the normal adult head at 120 kV: grey matter 37 to 41 HU, white matter 20 to 30 HU,
+# CSF 0 to 15 HU (Hounsfield, Br J Radiol 1973;46:1016-22; Lev and Gonzalez, "CT Angiography and CT
+# Perfusion Imaging", 2002). White matter is set so that grey minus white is 8 HU, the difference in
+# thick-slice scans with partial volume.
 NCCT_CONTRAST_HU: Mapping[Tissue, float] = MappingProxyType(
     {
         Tissue.AIR: -1000.0,

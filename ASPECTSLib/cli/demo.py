@@ -29,7 +29,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=f"Make a synthetic head CT with a left infarct in {', '.join(_INFARCT)}, and score it.",
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("demo-output"), metavar="DIR")
-    parser.add_argument("--seed", type=int, default=_SEED, help="another patient (default %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=_SEED, help="another patient (default %(default)s)"
+    )
     parser.add_argument("--progress", choices=("text", "json"), default="text")
     parser.set_defaults(run=run)
 
@@ -62,7 +64,9 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         progress.finish()
     if arguments.progress != "json":
         console.show(_comparison(result, patient.affected))
-        console.show(f"scan and results are in {folder}; look at {folder / RESULT_NAME / 'report.png'}")
+        console.show(
+            f"scan and results are in {folder}; look at {folder / RESULT_NAME / 'report.png'}"
+        )
     return ExitCode.ABSTAINED if result.quality.abstained else ExitCode.RESULT
 
 
@@ -84,10 +88,11 @@ def _comparison(result: StudyResult, affected: tuple[Region, ...]) -> str:
             cells += f"{_word(true):>8} {_word(found) + mark:<9}"
         lines.append(f"{code:8}{cells}")
     true_score = 10 - len(truth)
-    lines.append(f"ASPECTS truth {true_score} left, result {result.aspects.score} {result.aspects.side}")
+    lines.append(
+        f"ASPECTS truth {true_score} left, result {result.aspects.score} {result.aspects.side}"
+    )
     return "\n".join(lines)
 
 
-def _word(affected: bool) -> str:  # noqa: FBT001 (a cell's value, not a switch)
+def _word(affected: bool) -> str:
     return "affected" if affected else "-"
-

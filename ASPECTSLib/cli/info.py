@@ -21,7 +21,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the subcommand to the command line."""
     parser = subparsers.add_parser("info", help="show what a scan holds, without scoring it")
     parser.add_argument("scan", type=Path, metavar="SCAN", help="image file or DICOM folder")
-    parser.add_argument("--series", metavar="NAME", help="number or description of the DICOM series")
+    parser.add_argument(
+        "--series", metavar="NAME", help="number or description of the DICOM series"
+    )
     parser.add_argument("--frame", type=int, metavar="N", help="frame of a 4-D file, from 0")
     parser.set_defaults(run=run)
 

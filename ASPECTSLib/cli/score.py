@@ -23,14 +23,26 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="score a head scan",
         description="Score a head scan and write result.json, regions, heat map, table and picture to a new folder.",
     )
-    parser.add_argument("scan", nargs="?", type=Path, metavar="SCAN", help="image file or DICOM folder")
-    parser.add_argument("--ncct", type=Path, metavar="PATH", help="non-contrast head CT: file or DICOM folder")
+    parser.add_argument(
+        "scan", nargs="?", type=Path, metavar="SCAN", help="image file or DICOM folder"
+    )
+    parser.add_argument(
+        "--ncct", type=Path, metavar="PATH", help="non-contrast head CT: file or DICOM folder"
+    )
     for name in _OTHER_MODALITIES:
-        parser.add_argument(f"--{name}", type=Path, metavar="PATH", help="not scored by this version")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="new folder")
+        parser.add_argument(
+            f"--{name}", type=Path, metavar="PATH", help="not scored by this version"
+        )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="new folder"
+    )
     parser.add_argument("--method", default="auto", help="auto (default) or classical")
-    parser.add_argument("--age", type=_age, metavar="N", help="age in years, if the header has none")
-    parser.add_argument("--series", metavar="NAME", help="number or description of the DICOM series")
+    parser.add_argument(
+        "--age", type=_age, metavar="N", help="age in years, if the header has none"
+    )
+    parser.add_argument(
+        "--series", metavar="NAME", help="number or description of the DICOM series"
+    )
     parser.add_argument("--frame", type=int, metavar="N", help="frame of a 4-D file, from 0")
     parser.add_argument("--progress", choices=("text", "json"), default="text")
     parser.set_defaults(run=run)
@@ -63,7 +75,9 @@ def summary(result: StudyResult, folder: Path) -> str:
 
     lines = [headline(result)]
     for side in ("right", "left"):
-        affected = [info.region for info in result.regions if info.side == side and is_affected(info)]
+        affected = [
+            info.region for info in result.regions if info.side == side and is_affected(info)
+        ]
         lines.append(f"  {side:<5} {', '.join(affected) or '-'}")
     lines += [f"  ! {warning.message}" for warning in result.quality.warnings]
     lines.append(f"  {folder}")

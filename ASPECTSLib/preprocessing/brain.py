@@ -23,7 +23,9 @@ _MAX_BRAIN_ML = 2300.0  # intracranial volume of adults is 1000 to 2000 mL
 _MIN_BRAIN_HU = 15.0
 _MAX_BRAIN_HU = 50.0
 _MIN_HEIGHT_MM = 75.0  # vertex to the lower border of the ganglionic level, less a slice
-_OPEN_END_FRACTION = 0.72  # area of an end slice over the largest one: the brain goes on beyond the scan
+_OPEN_END_FRACTION = (
+    0.72  # area of an end slice over the largest one: the brain goes on beyond the scan
+)
 
 # Recipe of the ASPECTS-281 atlas, doi:10.1038/s41597-024-03973-y, "Pre-processing".
 _RECIPE_RANGE_HU = (0.0, 120.0)
@@ -81,7 +83,7 @@ def check_brain(volume: Volume, mask: Volume) -> None:
         brain is cut off above or below so that ASPECTS regions are missing.
     """
     factors = shrink_factors(volume, (4.0, 4.0, 4.0))
-    coarse, coarse_mask = shrink(volume, factors), shrink(mask, factors).array > 0.5  # noqa: PLR2004
+    coarse, coarse_mask = shrink(volume, factors), shrink(mask, factors).array > 0.5
     volume_ml = float(coarse_mask.sum()) * coarse.voxel_volume_ml
     density_hu = float(np.median(coarse.array[coarse_mask])) if coarse_mask.any() else 0.0
     _check_coverage(mask)
@@ -93,7 +95,9 @@ def check_brain(volume: Volume, mask: Volume) -> None:
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
     contact = _skull_contact(coarse, coarse_mask)
     if contact is not None and contact < _MIN_SKULL_CONTACT:
-        message = f"expected a brain enclosed by the skull, found bone around {contact:.0%} of the tissue"
+        message = (
+            f"expected a brain enclosed by the skull, found bone around {contact:.0%} of the tissue"
+        )
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
 
 
@@ -130,7 +134,9 @@ def _confidence_connected(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     )
     inside = sitk.GetArrayFromImage(grown).astype(bool) & (image >= lowest) & (image <= highest)
     radius = [_RECIPE_CLOSING_RADIUS_PIXELS] * 2
-    closed = sitk.BinaryMorphologicalClosing(sitk.GetImageFromArray(inside.astype(np.uint8)), radius)
+    closed = sitk.BinaryMorphologicalClosing(
+        sitk.GetImageFromArray(inside.astype(np.uint8)), radius
+    )
     mask = sitk.GetArrayFromImage(closed).astype(bool)
     return _largest_component(mask) if mask.any() else mask
 

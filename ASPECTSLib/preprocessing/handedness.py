@@ -17,8 +17,8 @@ def mirror(volume: Volume) -> Volume:
 def is_heavier_on_the_left(volume: Volume) -> bool:
     """Tell whether the left half of the grid holds more density than the right half.
 
-    Working always with the denser half on the right makes every later step run on the same numbers for a scan and
-    its mirror image. Sums are of whole HU, and so exact in any order.
+    Working always with the denser half on the right makes every later step run on the same numbers
+    for a scan and its mirror image. Sums are of whole HU, and so exact in any order.
 
     Parameters
     ----------

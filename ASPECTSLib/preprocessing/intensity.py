@@ -58,4 +58,6 @@ def smooth_in_plane(volume: Volume, mask: Volume, sigma_mm: float) -> Volume:
     weights = ndimage.gaussian_filter(mask.array.astype(np.float32), sigma, truncate=3.0)
     values = np.where(mask.array, volume.array, 0).astype(np.float32)
     smoothed = ndimage.gaussian_filter(values, sigma, truncate=3.0)
-    return volume.with_array(np.divide(smoothed, weights, out=np.zeros_like(smoothed), where=mask.array))
+    return volume.with_array(
+        np.divide(smoothed, weights, out=np.zeros_like(smoothed), where=mask.array)
+    )

@@ -10,10 +10,15 @@ from scipy import ndimage, optimize
 
 from ASPECTSLib.geometry import Volume, apply_affine, shrink, shrink_factors
 
-_SEARCH_SPACING_MM = 4.0  # finer does no better: at 2 mm the same plane is found, seven times slower
+_SEARCH_SPACING_MM = (
+    4.0  # finer does no better: at 2 mm the same plane is found, seven times slower
+)
 _HEAD_THRESHOLD_HU = -200.0  # between air and fat
 _STRIPPED_THRESHOLD_HU = 0.5  # scans clipped at 0 HU or stripped of the skull have 0 outside
-_WINDOW_HU = (-100.0, 200.0)  # skin and skull included: on the brain window alone the search can fail
+_WINDOW_HU = (
+    -100.0,
+    200.0,
+)  # skin and skull included: on the brain window alone the search can fail
 _COARSE_ANGLES_DEG = np.arange(-30.0, 31.0, 7.5)
 _COARSE_OFFSETS_MM = (-8.0, 0.0, 8.0)
 _STARTS_REFINED = 3
@@ -52,7 +57,8 @@ class Midplane:
     def pose(self) -> NDArray[np.float64]:
         """4x4 rigid matrix from the image frame to the symmetric pose, where the plane is x = 0.
 
-        It is the smallest rotation that turns the normal to the x axis, after a shift along the normal.
+        It is the smallest rotation that turns the normal to the x axis, after a shift along the
+        normal.
         """
         rotation = _rotation_between(self.normal, np.array([1.0, 0.0, 0.0]))
         matrix = np.eye(4)
@@ -78,9 +84,9 @@ class Midplane:
 def find_midplane(volume: Volume) -> Midplane:
     """Find the plane in which a head is most like its mirror image.
 
-    The whole head is compared with its reflection by normalised correlation at 4 mm, over yaw, roll and offset: a
-    coarse grid over 30 degrees each way, then a simplex search from the best starts. The search is symmetric in
-    itself: a mirrored scan gives the mirrored plane.
+    The whole head is compared with its reflection by normalised correlation at 4 mm, over yaw, roll
+    and offset: a coarse grid over 30 degrees each way, then a simplex search from the best starts.
+    The search is symmetric in itself: a mirrored scan gives the mirrored plane.
 
     Parameters
     ----------
@@ -100,7 +106,9 @@ def find_midplane(volume: Volume) -> Midplane:
     centre = points.mean(axis=0) if len(points) else np.zeros(3)
     cost = _MirrorCost(values, coarse.affine, points, values[head], centre, _REFINED_POINTS)
     angles = np.radians(_COARSE_ANGLES_DEG)
-    starts = [(yaw, roll, shift) for yaw in angles for roll in angles for shift in _COARSE_OFFSETS_MM]
+    starts = [
+        (yaw, roll, shift) for yaw in angles for roll in angles for shift in _COARSE_OFFSETS_MM
+    ]
     thinned = _MirrorCost(values, coarse.affine, points, values[head], centre, _RANKED_POINTS)
     ranked = sorted(starts, key=thinned)[:_STARTS_REFINED]
     fits = [_refine(cost, start) for start in ranked]
@@ -176,7 +184,9 @@ def _refine(cost: _MirrorCost, start: tuple[float, float, float]) -> optimize.Op
     return optimize.minimize(cost, np.array(start), method="Nelder-Mead", options=options)
 
 
-def _rotation_between(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rotation_between(
+    source: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
     axis = np.cross(source, target)
     cosine = float(source @ target)
     skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])

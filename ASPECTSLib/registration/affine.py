@@ -14,7 +14,9 @@ from ASPECTSLib.registration.mapping import affine_from_sitk, affine_to_sitk
 
 _SEARCH_SPACING_MM = 8.0
 _SPACING_MM = 4.0
-_PITCHES_DEG = np.arange(-25.0, 46.0, 5.0)  # chin down to chin up; scans along the orbitomeatal line lie near 11
+_PITCHES_DEG = np.arange(
+    -25.0, 46.0, 5.0
+)  # chin down to chin up; scans along the orbitomeatal line lie near 11
 _SHIFTS_MM = np.arange(-15.0, 16.0, 7.5)
 _SCALE = 0.93  # MNI152 heads are larger than most: this is near the middle of what adults need
 _MAX_ITERATIONS = 100
@@ -57,8 +59,12 @@ def register_affine(
 def _search_pitch_and_height(
     fixed: Volume, moving: Volume, pose: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    fixed_points = apply_affine(pose @ fixed.affine, np.argwhere(fixed.array > 0)[:, ::-1].astype(float))
-    moving_points = apply_affine(moving.affine, np.argwhere(moving.array > 0)[:, ::-1].astype(float))
+    fixed_points = apply_affine(
+        pose @ fixed.affine, np.argwhere(fixed.array > 0)[:, ::-1].astype(float)
+    )
+    moving_points = apply_affine(
+        moving.affine, np.argwhere(moving.array > 0)[:, ::-1].astype(float)
+    )
     candidates = [
         _start(fixed_points, moving_points, float(pitch), float(shift)) @ pose
         for pitch in _PITCHES_DEG
@@ -68,15 +74,23 @@ def _search_pitch_and_height(
 
 
 def _start(
-    fixed_points: NDArray[np.float64], moving_points: NDArray[np.float64], pitch_deg: float, shift_mm: float
+    fixed_points: NDArray[np.float64],
+    moving_points: NDArray[np.float64],
+    pitch_deg: float,
+    shift_mm: float,
 ) -> NDArray[np.float64]:
     """Pitch and scale the posed head, then lay its middle (front to back) and its vertex on the template's."""
     cosine, sine = np.cos(np.radians(pitch_deg)), np.sin(np.radians(pitch_deg))
     matrix = np.eye(4)
     matrix[:3, :3] = _SCALE * np.array([[1, 0, 0], [0, cosine, sine], [0, -sine, cosine]])
     turned = apply_affine(matrix, fixed_points)
-    matrix[1, 3] = np.percentile(moving_points[:, 1], [1, 99]).mean() - np.percentile(turned[:, 1], [1, 99]).mean()
-    matrix[2, 3] = np.percentile(moving_points[:, 2], 99) - np.percentile(turned[:, 2], 99) + shift_mm
+    matrix[1, 3] = (
+        np.percentile(moving_points[:, 1], [1, 99]).mean()
+        - np.percentile(turned[:, 1], [1, 99]).mean()
+    )
+    matrix[2, 3] = (
+        np.percentile(moving_points[:, 2], 99) - np.percentile(turned[:, 2], 99) + shift_mm
+    )
     return matrix
 
 
@@ -96,7 +110,9 @@ def _optimize(
     method.SetMetricAsMeanSquares()
     method.SetMetricSamplingStrategy(method.NONE)
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(_STEP_MM, _MIN_STEP_MM, _MAX_ITERATIONS, relaxationFactor=0.6)
+    method.SetOptimizerAsRegularStepGradientDescent(
+        _STEP_MM, _MIN_STEP_MM, _MAX_ITERATIONS, relaxationFactor=0.6
+    )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(transform, inPlace=True)
     execute(method, progress, to_sitk(fixed), to_sitk(moving))

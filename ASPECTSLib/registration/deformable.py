@@ -16,8 +16,8 @@ from ASPECTSLib.registration.mapping import Mapping, affine_to_sitk, displacemen
 _SPACING_MM = (2.0, 2.0, 2.5)
 _ITERATIONS_COARSE = 30
 _ITERATIONS_FINE = 30
-# Smoothing of the field and of its updates. Stiff on purpose: a softer field follows noise and single sulci, and the
-# regions lose up to 0.1 Dice; twice as stiff changes nothing.
+# Smoothing of the field and of its updates. Stiff on purpose: a softer field follows noise and
+# single sulci, and the regions lose up to 0.1 Dice; twice as stiff changes nothing.
 _FIELD_SIGMA_VOXELS = 3.0
 _FIELD_SIGMA_THROUGH_MM = 12.0
 _UPDATE_SIGMA_VOXELS = 1.0
@@ -62,7 +62,9 @@ def register_deformable(
     moving_image = sitk.Resample(blurred, fixed_image, affine_to_sitk(matrix), sitk.sitkLinear, 0.0)
     coarse = [_halve_in_plane(image) for image in (fixed_image, moving_image)]
     field = _demons(coarse[0], coarse[1], _ITERATIONS_COARSE, progress)
-    field = sitk.Resample(field, fixed_image, sitk.Transform(), sitk.sitkLinear, 0.0, field.GetPixelID())
+    field = sitk.Resample(
+        field, fixed_image, sitk.Transform(), sitk.sitkLinear, 0.0, field.GetPixelID()
+    )
     field = _demons(fixed_image, moving_image, _ITERATIONS_FINE, progress, field)
     return Mapping(matrix, displacement_from_sitk(field), fine)
 
@@ -98,7 +100,9 @@ def _slice_profile_sigma_mm(fixed: Volume) -> list[float]:
 
 
 def _halve_in_plane(image: sitk.Image) -> sitk.Image:
-    smoothed = sitk.SmoothingRecursiveGaussian(image, [_COARSE_SIGMA_MM, _COARSE_SIGMA_MM, _NO_SMOOTHING_MM])
+    smoothed = sitk.SmoothingRecursiveGaussian(
+        image, [_COARSE_SIGMA_MM, _COARSE_SIGMA_MM, _NO_SMOOTHING_MM]
+    )
     return sitk.Shrink(smoothed, [2, 2, 1])
 
 

@@ -23,7 +23,8 @@ class Mapping:
     matrix
         4x4 matrix in RAS mm.
     displacement_mm
-        RAS displacement in mm at the voxels of `grid`, shape (k, j, i, 3); None for an affine mapping. Zero outside.
+        RAS displacement in mm at the voxels of `grid`, shape (k, j, i, 3); None for an affine
+        mapping. Zero outside.
     grid
         Volume that gives the grid of the displacement field.
     """
@@ -64,7 +65,9 @@ def displacement_from_sitk(field: sitk.Image) -> NDArray[np.float64]:
     return sitk.GetArrayFromImage(field) * _VECTOR_LPS_FROM_RAS
 
 
-def warp(moving: Volume, mapping: Mapping, like: Volume, *, labels: bool = False, fill: float = 0.0) -> Volume:
+def warp(
+    moving: Volume, mapping: Mapping, like: Volume, *, labels: bool = False, fill: float = 0.0
+) -> Volume:
     """Carry an atlas volume to the grid of a scan.
 
     Parameters
@@ -76,8 +79,9 @@ def warp(moving: Volume, mapping: Mapping, like: Volume, *, labels: bool = False
     like
         Gives the grid of the result.
     labels
-        False interpolates linearly; True takes the label with the largest share around each voxel, not the nearest
-        voxel's: a slice that runs almost along a border would show that one's staircase as stripes.
+        False interpolates linearly; True takes the label with the largest share around each voxel,
+        not the nearest voxel's: a slice that runs almost along a border would show that one's
+        staircase as stripes.
     fill
         Value outside of the moving volume.
     """

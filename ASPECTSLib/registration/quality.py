@@ -55,9 +55,18 @@ class RegistrationQuality:
     def failures(self) -> tuple[str, ...]:
         """What is wrong, in words; empty if the mapping can be used."""
         checks = (
-            (self.brain_dice >= MIN_BRAIN_DICE, f"brain overlap {self.brain_dice:.2f} below {MIN_BRAIN_DICE}"),
-            (self.correlation >= MIN_CORRELATION, f"similarity {self.correlation:.2f} below {MIN_CORRELATION}"),
-            (self.folding_fraction <= MAX_FOLDING_FRACTION, f"{self.folding_fraction:.1%} of the mapping folds"),
+            (
+                self.brain_dice >= MIN_BRAIN_DICE,
+                f"brain overlap {self.brain_dice:.2f} below {MIN_BRAIN_DICE}",
+            ),
+            (
+                self.correlation >= MIN_CORRELATION,
+                f"similarity {self.correlation:.2f} below {MIN_CORRELATION}",
+            ),
+            (
+                self.folding_fraction <= MAX_FOLDING_FRACTION,
+                f"{self.folding_fraction:.1%} of the mapping folds",
+            ),
             (
                 SCALE_LIMITS[0] <= self.smallest_scale and self.largest_scale <= SCALE_LIMITS[1],
                 f"head stretched {self.smallest_scale:.2f} to {self.largest_scale:.2f} times",
@@ -90,7 +99,7 @@ def measure_quality(
     """
     grid = fixed if mapping.grid is None else mapping.grid
     warped = warp(template, mapping, grid).array
-    expected = warp(brain_probability, mapping, grid).array > 0.5  # noqa: PLR2004 (more likely than not)
+    expected = warp(brain_probability, mapping, grid).array > 0.5
     brain = grid.array > 0
     both = brain & expected
     scales = np.linalg.svd(mapping.matrix[:3, :3], compute_uv=False)
@@ -110,7 +119,7 @@ def _smooth(volume: Volume) -> NDArray[np.float32]:
 
 
 def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    if len(first) < 2 or first.std() == 0 or second.std() == 0:  # noqa: PLR2004 (two points make a line)
+    if len(first) < 2 or first.std() == 0 or second.std() == 0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 

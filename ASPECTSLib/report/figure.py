@@ -1,6 +1,7 @@
 """The picture of a result: the key slices, plain and annotated, with score, table and warnings.
 
-matplotlib is imported on use: it is not in every Slicer, and without it there is a result, only no picture.
+matplotlib is imported on use: it is not in every Slicer, and without it there is a result, only no
+picture.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ HEATMAP_LIMIT_HU = 8.0
 
 _SIZE_INCHES = (15.0, 9.0)
 _DPI = 100
-_MARGIN_MM = np.array([0.0, 45.0, 22.0])  # around the regions along (k, j, i): shows both poles and the skull
+_MARGIN_MM = np.array(
+    [0.0, 45.0, 22.0]
+)  # around the regions along (k, j, i): shows both poles and the skull
 _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
@@ -37,7 +40,8 @@ _RESEARCH_ONLY = "Research use only. Not a medical device."
 def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volume) -> bytes:
     """Draw the report picture.
 
-    Slices are shown as radiologists see them: the patient's right on the left of the picture, the front on top.
+    Slices are shown as radiologists see them: the patient's right on the left of the picture, the
+    front on top.
 
     Parameters
     ----------
@@ -62,7 +66,15 @@ def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volu
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        2, 4, width_ratios=(1, 1, 1, 1.15), left=0.005, right=0.995, bottom=0.06, top=0.93, wspace=0.02, hspace=0.06
+        2,
+        4,
+        width_ratios=(1, 1, 1, 1.15),
+        left=0.005,
+        right=0.995,
+        bottom=0.06,
+        top=0.93,
+        wspace=0.02,
+        hspace=0.06,
     )
     _draw_slices(figure, grid, result, scan, regions, heatmap)
     _draw_header(figure, result)
@@ -75,7 +87,12 @@ def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volu
 
 
 def _draw_slices(
-    figure: Figure, grid, result: StudyResult, scan: Volume, regions: Volume, heatmap: Volume  # noqa: ANN001
+    figure: Figure,
+    grid,
+    result: StudyResult,
+    scan: Volume,
+    regions: Volume,
+    heatmap: Volume,
 ) -> None:
     canonical = canonicalize(scan)
     volume = canonical.volume
@@ -87,16 +104,26 @@ def _draw_slices(
     rows = (("ganglionic", key_slices.ganglionic), ("supraganglionic", key_slices.supraganglionic))
     for row, (name, index) in enumerate(rows):
         k = canonical.restore_slice(index)
-        image, label, change = (_radiological(a[k], box) for a in (volume.array, labels, difference))
+        image, label, change = (
+            _radiological(a[k], box) for a in (volume.array, labels, difference)
+        )
         axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
         for axis in axes:
-            axis.imshow(image, cmap="gray", vmin=STROKE_WINDOW_HU[0], vmax=STROKE_WINDOW_HU[1], aspect=aspect)
+            axis.imshow(
+                image,
+                cmap="gray",
+                vmin=STROKE_WINDOW_HU[0],
+                vmax=STROKE_WINDOW_HU[1],
+                aspect=aspect,
+            )
             _mark_sides(axis)
         _annotate(axes[1], label, result)
         _overlay_difference(axes[2], change)
         axes[0].set_title(f"{name}, slice {index}", color=_TEXT, fontsize=10, pad=3)
         axes[1].set_title("affected filled, others outlined", color=_TEXT, fontsize=10, pad=3)
-        axes[2].set_title("HU minus mirrored side: blue darker, red brighter", color=_TEXT, fontsize=10, pad=3)
+        axes[2].set_title(
+            "HU minus mirrored side: blue darker, red brighter", color=_TEXT, fontsize=10, pad=3
+        )
 
 
 def _radiological(image: NDArray, box: tuple[slice, slice, slice]) -> NDArray:
@@ -107,7 +134,9 @@ def _radiological(image: NDArray, box: tuple[slice, slice, slice]) -> NDArray:
 def _mark_sides(axis: Axes) -> None:
     axis.set_axis_off()
     for x, word in ((0.02, "R"), (0.94, "L")):
-        axis.text(x, 0.5, word, color=_TEXT, fontsize=13, fontweight="bold", transform=axis.transAxes)
+        axis.text(
+            x, 0.5, word, color=_TEXT, fontsize=13, fontweight="bold", transform=axis.transAxes
+        )
 
 
 def _annotate(axis: Axes, labels: NDArray[np.uint8], result: StudyResult) -> None:
@@ -137,7 +166,12 @@ def _label_place(mask: NDArray[np.bool_]) -> tuple[int, int]:
 def _overlay_difference(axis: Axes, difference: NDArray[np.float32]) -> None:
     shown = np.ma.masked_where(difference == 0, difference)
     axis.imshow(
-        shown, cmap="RdBu_r", vmin=-HEATMAP_LIMIT_HU, vmax=HEATMAP_LIMIT_HU, alpha=0.65, aspect=axis.get_aspect()
+        shown,
+        cmap="RdBu_r",
+        vmin=-HEATMAP_LIMIT_HU,
+        vmax=HEATMAP_LIMIT_HU,
+        alpha=0.65,
+        aspect=axis.get_aspect(),
     )
 
 
@@ -174,7 +208,9 @@ def _draw_table(axis: Axes, result: StudyResult) -> None:
     infos = {(info.region, info.side): info for info in result.regions}
     for row, region in enumerate(r for r in REGIONS if r.side is Side.RIGHT):
         y = 0.92 - 0.05 * row
-        axis.text(columns[0], y, region.code.value, color=_colour(region), fontsize=12, fontweight="bold")
+        axis.text(
+            columns[0], y, region.code.value, color=_colour(region), fontsize=12, fontweight="bold"
+        )
         for x, side in zip(columns[1:], (Side.RIGHT, Side.LEFT), strict=True):
             _draw_call(axis, x, y, infos[region.code.value, side.value])
     axis.text(columns[0], 0.42, "median HU here | other side", color=_TEXT, fontsize=9)

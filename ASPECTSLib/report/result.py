@@ -151,7 +151,7 @@ class StudyResult:
             raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
 
 
-def _rounded(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, _DECIMALS)
     if isinstance(value, dict):
@@ -173,7 +173,9 @@ def _from_dict(data: dict[str, Any]) -> StudyResult:
         aspects=AspectsInfo(**data["aspects"]),
         regions=tuple(_region_from_dict(region) for region in data["regions"]),
         core=CoreInfo(**data["core"]),
-        quality=QualityInfo(**(quality | {"warnings": tuple(WarningInfo(**w) for w in quality["warnings"])})),
+        quality=QualityInfo(
+            **(quality | {"warnings": tuple(WarningInfo(**w) for w in quality["warnings"])})
+        ),
         key_slices=KeySlicesInfo(**key_slices) if key_slices else None,
         outputs=data["outputs"],
         timings_s=data["timings_s"],
@@ -185,5 +187,5 @@ def _region_from_dict(data: dict[str, Any]) -> RegionInfo:
     return RegionInfo(**(data | {"override": OverrideInfo(**override) if override else None}))
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

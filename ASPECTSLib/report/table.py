@@ -54,7 +54,7 @@ def _row(region: RegionInfo) -> list[str]:
     ]
 
 
-def _flag(value: bool | None) -> str:  # noqa: FBT001 (a cell's value, not a switch)
+def _flag(value: bool | None) -> str:
     return "" if value is None else ("yes" if value else "no")
 
 

@@ -14,8 +14,9 @@ from ASPECTSLib.scoring.asymmetry import RegionMeasure
 DEEP_THRESHOLD_HU = 1.5
 """Drop at which C, L, IC and I are as likely affected as not.
 
-Tissue loses about 2.6 HU for each per cent of water that it takes up (Unger et al., Stroke 1988;19:845-50), early
-infarcts are 2 to 6 HU darker; the two sides of a healthy deep region differ by less than 1 HU.
+Tissue loses about 2.6 HU for each per cent of water that it takes up (Unger et al., Stroke
+1988;19:845-50), early infarcts are 2 to 6 HU darker; the two sides of a healthy deep region differ
+by less than 1 HU.
 """
 
 CORTICAL_THRESHOLD_HU = 2.0
@@ -97,7 +98,9 @@ def call_region(measure: RegionMeasure) -> RegionCall:
     """Call one region by how much darker it is than the other side."""
     drop = measure.drop
     if drop is None:
-        return RegionCall(measure, 0.0, "not compared: too little brain tissue in the region or its mirror")
+        return RegionCall(
+            measure, 0.0, "not compared: too little brain tissue in the region or its mirror"
+        )
     threshold_hu = CORTICAL_THRESHOLD_HU if measure.region.is_cortical else DEEP_THRESHOLD_HU
     probability = float(1.0 / (1.0 + np.exp(-(drop - threshold_hu) / SLOPE_HU)))
     comparison = "darker" if drop > 0 else "brighter"
@@ -110,7 +113,7 @@ def call_region(measure: RegionMeasure) -> RegionCall:
 
 def total_score(affected: Iterable[Region]) -> Score:
     """Count the points of both sides: ten each, less one for every affected region."""
-    lost = {side: 0 for side in Side}
+    lost = dict.fromkeys(Side, 0)
     for region in affected:
         lost[region.side] += 1
     return Score(left=REGIONS_PER_SIDE - lost[Side.LEFT], right=REGIONS_PER_SIDE - lost[Side.RIGHT])

@@ -25,8 +25,9 @@ class KeySlices:
 def find_key_slices(labels: NDArray[np.uint8], slice_spacing_mm: float) -> KeySlices:
     """Find the slices that show most of the ganglionic and of the supraganglionic regions.
 
-    The ganglionic slice is the one with the largest share of all deep regions and of M1 to M3, each region counting
-    as much as any other; the supraganglionic one lies 2 cm above, or as near to that as M4 to M6 reach.
+    The ganglionic slice is the one with the largest share of all deep regions and of M1 to M3, each
+    region counting as much as any other; the supraganglionic one lies 2 cm above, or as near to
+    that as M4 to M6 reach.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def find_key_slices(labels: NDArray[np.uint8], slice_spacing_mm: float) -> KeySl
     upper = [r.label for r in REGIONS if r.level is Level.SUPRAGANGLIONIC]
     ganglionic = int(np.argmax(shares[:, deep].sum(axis=1) + shares[:, lower].sum(axis=1)))
     wanted = ganglionic + SUPRAGANGLIONIC_DISTANCE_MM / slice_spacing_mm
-    present = np.flatnonzero(shares[:, upper].mean(axis=1) > 0.5)  # noqa: PLR2004 (at least half their widest)
+    present = np.flatnonzero(shares[:, upper].mean(axis=1) > 0.5)
     if present.size == 0:
         return KeySlices(ganglionic, min(round(wanted), len(labels) - 1))
     return KeySlices(ganglionic, int(present[np.argmin(np.abs(present - wanted))]))

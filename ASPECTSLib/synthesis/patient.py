@@ -1,7 +1,8 @@
 """A synthetic patient from the atlas: a head CT with a known infarct, for the demonstration and for tests.
 
-It is synthetic and looks it: one average anatomy, made individual by noise and a smooth deformation, in the contrast
-of a non-contrast CT. It shows that the program works; it says nothing of accuracy on patients.
+It is synthetic and looks it: one average anatomy, made individual by noise and a smooth
+deformation, in the contrast of a non-contrast CT. It shows that the program works; it says nothing
+of accuracy on patients.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def make_patient(
     stack = points.reshape(*grid.array.shape, 3)
     across = np.gradient(stack, axis=0).reshape(-1, 3)  # from a slice to the next
     offsets = (np.arange(_SUBSLICES) - (_SUBSLICES - 1) / 2) / _SUBSLICES
-    subslices = [_sample(density, points + offset * across, order=1, fill=_AIR_HU) for offset in offsets]
+    subslices = [
+        _sample(density, points + offset * across, order=1, fill=_AIR_HU) for offset in offsets
+    ]
     scan = np.mean(subslices, axis=0).reshape(grid.array.shape) + _noise(grid.array.shape, rng)
     regions = _sample(atlas.regions, points, order=0, fill=0).reshape(grid.array.shape)
     return SyntheticPatient(
@@ -135,17 +138,16 @@ def _density(
     return fine.with_array(contrast[tissue] - INFARCT_DROP_HU * depth * brain)
 
 
-def _individual_tissue(
-    atlas: Atlas, fine: Volume, rng: np.random.Generator
-) -> NDArray[np.intp]:
+def _individual_tissue(atlas: Atlas, fine: Volume, rng: np.random.Generator) -> NDArray[np.intp]:
     """Draw one tissue per voxel of the fine grid.
 
-    Inside the skull it is the likeliest after smooth noise was added, so that gyri and sulci appear where tissues
-    compete; deep structures stay as they are. Outside lie a closed skull and the scalp.
+    Inside the skull it is the likeliest after smooth noise was added, so that gyri and sulci appear
+    where tissues compete; deep structures stay as they are. Outside lie a closed skull and the
+    scalp.
     """
-    inside = resample(atlas.brain_probability(), fine).array > 0.5  # noqa: PLR2004 (more likely than not)
+    inside = resample(atlas.brain_probability(), fine).array > 0.5
     scalp = resample(atlas.probability(Tissue.SOFT_TISSUE, Tissue.BONE), fine).array
-    tissue = np.where(scalp > 0.5, int(Tissue.SOFT_TISSUE), int(Tissue.AIR))  # noqa: PLR2004
+    tissue = np.where(scalp > 0.5, int(Tissue.SOFT_TISSUE), int(Tissue.AIR))
     skull = ndimage.distance_transform_edt(~inside) <= _SKULL_MM / _FINE_SPACING_MM
     tissue[skull] = Tissue.BONE
     box = bounding_box(inside)
@@ -165,7 +167,9 @@ def _competing(probability: Volume, rng: np.random.Generator) -> Volume:
     noise = rng.standard_normal(probability.array.shape, np.float32)
     noise = ndimage.gaussian_filter(noise, _FOLDING_SIGMA_MM / probability.spacing_mm[::-1])
     spread = np.sqrt(np.clip(probability.array * (1 - probability.array), 0, None))
-    return probability.with_array(probability.array + _FOLDING_STRENGTH * spread * noise / noise.std())
+    return probability.with_array(
+        probability.array + _FOLDING_STRENGTH * spread * noise / noise.std()
+    )
 
 
 def _deformation(fine: Volume, rng: np.random.Generator) -> list[Volume]:
@@ -214,9 +218,13 @@ def _sample(
 def _atlas_from_scan(acquisition: Acquisition) -> NDArray[np.float64]:
     """Return the 4x4 matrix from scan points to atlas points, RAS mm."""
     pitch, yaw, roll = np.radians([_PITCH_DEG, acquisition.yaw_deg, acquisition.roll_deg])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
+    about_x = np.array(
+        [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
+    )
     about_z = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-    about_y = np.array([[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]])
+    about_y = np.array(
+        [[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]]
+    )
     matrix = np.eye(4)
     matrix[:3, :3] = acquisition.head_scale * about_x @ about_y @ about_z
     middle_of_head = np.array([0.0, -18.0, 8.0])

@@ -2,11 +2,12 @@
 
     python Resources/Atlas/build_atlas.py ANATOMIES TISSUE_MAP [-o FOLDER] [--iterations 3] [--workers 2]
 
-ANATOMIES holds whole-head label maps in FreeSurfer numbering (the 20 of SynthSeg, Apache-2.0). TISSUE_MAP is the
-tissue map of the MNI152 brain (0 outside, 1 CSF, 2 grey, 3 white matter) and gives the first target, so that the
-atlas lies in MNI152 space. In each iteration every anatomy is registered to the target (affine, then symmetric
-forces demons), the tissue labels are averaged to probabilities, the probabilities are averaged with their mirror
-image, and the next target is rendered from them. Then the rule of `ASPECTSLib.atlas.rules` draws the regions.
+ANATOMIES holds whole-head label maps in FreeSurfer numbering (the 20 of SynthSeg, Apache-2.0).
+TISSUE_MAP is the tissue map of the MNI152 brain (0 outside, 1 CSF, 2 grey, 3 white matter) and
+gives the first target, so that the atlas lies in MNI152 space. In each iteration every anatomy is
+registered to the target (affine, then symmetric forces demons), the tissue labels are averaged to
+probabilities, the probabilities are averaged with their mirror image, and the next target is
+rendered from them. Then the rule of `ASPECTSLib.atlas.rules` draws the regions.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ FREESURFER_LABELS: dict[Tissue, tuple[int, ...]] = {
 }
 FIRST_EXTRACEREBRAL_LABEL = 500
 
-# Intensities for registration, spread so that neighbouring structures differ; no modality's contrast.
+# Intensities for registration, spread so that neighbouring structures differ; no modality's
+# contrast.
 REGISTRATION_INTENSITY: dict[Tissue, float] = {
     Tissue.AIR: 0,
     Tissue.CSF: 40,
@@ -118,7 +120,9 @@ def _first_target(tissue_map: Path) -> NDArray[np.float32]:
     return (target + target[..., ::-1]) / 2
 
 
-def _average_tissues(paths: list[Path], target: NDArray[np.float32], workers: int) -> NDArray[np.float32]:
+def _average_tissues(
+    paths: list[Path], target: NDArray[np.float32], workers: int
+) -> NDArray[np.float32]:
     total = np.zeros((len(Tissue), *target.shape), np.float32)
     with ProcessPoolExecutor(workers) as executor:
         for tissue in executor.map(partial(_register, target=target), paths):
@@ -147,7 +151,8 @@ def _read_tissue(path: Path) -> sitk.Image:
     for tissue, members in FREESURFER_LABELS.items():
         table[[label for label in members if label < len(table)]] = tissue
     tissue = table[labels]
-    # Small labels without a class of their own (vessels, choroid plexus, lesions) take their neighbour's.
+    # Small labels without a class of their own (vessels, choroid plexus, lesions) take their
+    # neighbour's.
     unknown = (labels > 0) & (labels < FIRST_EXTRACEREBRAL_LABEL) & (tissue == Tissue.AIR)
     nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
     result = sitk.GetImageFromArray(tissue[tuple(nearest)])
@@ -205,7 +210,9 @@ def _draw_regions(
     return grid.with_array(draw_regions(resampled, grid.affine, rule))
 
 
-def _write(folder: Path, probabilities: NDArray[np.float32], sources: list[str], iterations: int) -> None:
+def _write(
+    folder: Path, probabilities: NDArray[np.float32], sources: list[str], iterations: int
+) -> None:
     affine = np.eye(4)
     affine[:3, 3] = ORIGIN_RAS
     rule = RegionRule()
@@ -213,7 +220,12 @@ def _write(folder: Path, probabilities: NDArray[np.float32], sources: list[str],
     maps = [sitk.SmoothingRecursiveGaussian(_on_grid(p), STORED_STEP / 2.5) for p in probabilities]
     # Every second voxel from the first: x = 0 stays on the grid, and with it the symmetry.
     stored = [m[::STORED_STEP, ::STORED_STEP, ::STORED_STEP] for m in maps]
-    tissues = sitk.JoinSeries([sitk.Cast(sitk.Clamp(m * 255 + 0.5, sitk.sitkFloat32, 0, 255), sitk.sitkUInt8) for m in stored])
+    tissues = sitk.JoinSeries(
+        [
+            sitk.Cast(sitk.Clamp(m * 255 + 0.5, sitk.sitkFloat32, 0, 255), sitk.sitkUInt8)
+            for m in stored
+        ]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     for name, image in ((TISSUES_FILE, tissues), (REGIONS_FILE, regions)):
         sitk.WriteImage(image, str(folder / name), useCompression=True, compressionLevel=9)
@@ -229,7 +241,10 @@ def _write(folder: Path, probabilities: NDArray[np.float32], sources: list[str],
         },
         "iterations": iterations,
         "rule": asdict(rule),
-        "sha256": {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in (TISSUES_FILE, REGIONS_FILE)},
+        "sha256": {
+            n: hashlib.sha256((folder / n).read_bytes()).hexdigest()
+            for n in (TISSUES_FILE, REGIONS_FILE)
+        },
         "intended_use": "research only: a common space for ASPECTS regions of adults",
         "limits": "twenty anatomies of adults; no age groups; regions follow a rule, no reader drew them",
     }

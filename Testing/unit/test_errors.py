@@ -41,7 +41,9 @@ def test_each_error_has_the_exit_status_of_its_kind(error_type, exit_code):
     assert isinstance(error, ASPECTSError)
 
 
-@pytest.mark.parametrize("error_type", [FileRefusedError, GeometryRefusedError, ContentRefusedError])
+@pytest.mark.parametrize(
+    "error_type", [FileRefusedError, GeometryRefusedError, ContentRefusedError]
+)
 def test_everything_that_refuses_a_study_can_be_caught_as_one(error_type):
     with pytest.raises(InputRefusedError, match="words"):
         raise error_type(ErrorCode.NO_IMAGES, "words")

@@ -71,10 +71,21 @@ def test_check_stops_cancelled_work_between_stages():
 
 def test_compiled_code_is_marked_only_while_it_runs():
     progress = Progress()
-    with pytest.raises(RuntimeError, match="inside"), progress.native():
+    with progress.native():
         assert progress.in_native_code
-        message = "inside"
-        raise RuntimeError(message)
+    assert not progress.in_native_code
+
+
+def test_compiled_code_that_fails_runs_no_longer():
+    progress = Progress()
+
+    def fail():
+        with progress.native():
+            message = "inside"
+            raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError, match="inside"):
+        fail()
     assert not progress.in_native_code
 
 

@@ -21,7 +21,7 @@ def test_labels_count_the_right_side_from_1_and_the_left_side_from_11():
 
 
 def test_both_sides_follow_the_one_order_of_codes():
-    order = "C L IC I M1 M2 M3 M4 M5 M6".split()
+    order = ["C", "L", "IC", "I", "M1", "M2", "M3", "M4", "M5", "M6"]
     assert [region.code.value for region in REGIONS] == order * 2
     assert [code.value for code in RegionCode] == order
 

@@ -86,7 +86,9 @@ def test_moving_the_front_plane_forwards_gives_the_front_region_to_the_middle_on
     probabilities, labels, planes, front, middle
 ):
     limits = getattr(RULE, planes)
-    moved = draw_regions(probabilities, AFFINE, replace(RULE, **{planes: (limits[0] + 6.0, limits[1])}))
+    moved = draw_regions(
+        probabilities, AFFINE, replace(RULE, **{planes: (limits[0] + 6.0, limits[1])})
+    )
     before, after = volumes(labels), volumes(moved)
     assert after[front] < before[front] - 100
     assert after[front] + after[middle] == before[front] + before[middle]
@@ -102,7 +104,9 @@ def test_moving_the_back_plane_forwards_gives_the_middle_region_to_the_back_one(
     probabilities, labels, planes, middle, back
 ):
     limits = getattr(RULE, planes)
-    moved = draw_regions(probabilities, AFFINE, replace(RULE, **{planes: (limits[0], limits[1] + 6.0)}))
+    moved = draw_regions(
+        probabilities, AFFINE, replace(RULE, **{planes: (limits[0], limits[1] + 6.0)})
+    )
     before, after = volumes(labels), volumes(moved)
     assert after[back] > before[back] + 100
     assert after[middle] + after[back] == before[middle] + before[back]

