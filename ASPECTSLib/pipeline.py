@@ -41,6 +41,7 @@ from ASPECTSLib.scoring.asymmetry import (
     measure_regions,
     side_difference,
 )
+from ASPECTSLib.scoring.haemorrhage import largest_hyperdense_ml
 from ASPECTSLib.scoring.key_slices import find_key_slices
 
 CLASSICAL = "classical"
@@ -236,11 +237,13 @@ def _score(
     calls = tuple(map(call_region, measure_regions(smoothed, labels[box], tissue)))
     reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
     heatmap = side_difference(smoothed, reflected, mask_part.array)
+    hyperdense_ml = largest_hyperdense_ml(smoothed, mask_part.array)
     key_slices = find_key_slices(labels, float(prepared.volume.spacing_mm[2]))
     findings = Findings(
         calls=calls,
         quality=mapped.quality,
         midplane=prepared.midplane,
+        hyperdense_ml=hyperdense_ml,
         key_slices=KeySlicesInfo(
             axis=canonical.slice_axis,
             ganglionic=canonical.restore_slice(key_slices.ganglionic),

@@ -27,6 +27,7 @@ from ASPECTSLib.report.result import (
     WarningInfo,
 )
 from ASPECTSLib.scoring.aspects import RegionCall, total_score
+from ASPECTSLib.scoring.haemorrhage import FLAGGED_ML
 
 THICK_SLICE_MM = 6.0
 """Slices above this blur the regions of the ganglionic level: the score is given with a warning."""
@@ -42,6 +43,7 @@ class Findings:
     calls: tuple[RegionCall, ...]
     quality: RegistrationQuality
     midplane: Midplane
+    hyperdense_ml: float
     key_slices: KeySlicesInfo
     method: str
     options: dict[str, Any]
@@ -132,6 +134,12 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     if largest_deg > TILTED_HEAD_DEG:
         message = f"the head is turned or tilted by {largest_deg:.0f} degrees: check the regions"
         warnings.append(WarningInfo("TILTED_HEAD", message))
+    if findings.hyperdense_ml > FLAGGED_ML:
+        message = (
+            f"{findings.hyperdense_ml:.1f} mL inside the brain are as dense as blood or calcification: "
+            "rule out haemorrhage before the score is used"
+        )
+        warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
     unseen = [call.region for call in findings.calls if call.measure.drop is None]
     if unseen:
         names = ", ".join(f"{region.code.value} {region.side.value}" for region in unseen)
