@@ -191,7 +191,13 @@ def resample(
     reversed_axes = voxel_map[:3, :3][::-1, ::-1]  # affines speak of (i, j, k), arrays of (k, j, i)
     array = volume.array.astype(np.float32) if order else volume.array
     resampled = ndimage.affine_transform(
-        array, reversed_axes, voxel_map[:3, 3][::-1], like.array.shape, order=order, cval=fill
+        array,
+        reversed_axes,
+        voxel_map[:3, 3][::-1],
+        like.array.shape,
+        order=order,
+        mode="grid-constant",
+        cval=fill,
     )
     return like.with_array(resampled)
 

@@ -22,6 +22,7 @@ from ASPECTSLib.geometry import (
 )
 from ASPECTSLib.io.scan import Modality, NoteCode, Scan, ScanNote
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
+from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.preprocessing.intensity import registration_image, smooth_in_plane
 from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
@@ -142,8 +143,10 @@ def score_study(
     atlas = load_atlas()
     in_hu, notes = to_hounsfield(scan.volume)
     canonical = canonicalize(in_hu)
+    jump_notes = check_continuity(canonical.volume)
     mapped = _map_regions(canonical.volume, atlas, progress)
     progress.stage("scoring", 0.80)
+    notes = scan.notes + notes + jump_notes
     return _score(scan, notes, options, atlas, canonical, mapped)
 
 
@@ -252,7 +255,7 @@ def _score(
         method=CLASSICAL,
         options={"age_years": options.age_years, "smoothing_mm": SMOOTHING_MM},
         atlas=atlas,
-        notes=scan.notes + notes,
+        notes=notes,
     )
     images = StudyImages(
         scan=canonical.restore(canonical.volume.array),

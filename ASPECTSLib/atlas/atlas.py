@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -93,12 +94,7 @@ def load_atlas(folder: Path = ATLAS_FOLDER) -> Atlas:
     ResourceError
         RESOURCE_DAMAGED if a file is missing or is not the one of the card.
     """
-    card_path = folder / CARD_FILE
-    if not card_path.is_file():
-        raise ResourceError(
-            ErrorCode.RESOURCE_DAMAGED, f"the atlas has no {CARD_FILE}; reinstall the extension"
-        )
-    card = json.loads(card_path.read_text(encoding="utf-8"))
+    card = _read_card(folder / CARD_FILE)
     for name, expected in card["sha256"].items():
         _check_hash(folder / name, expected)
     image = sitk.ReadImage(str(folder / TISSUES_FILE))
@@ -114,7 +110,23 @@ def load_atlas(folder: Path = ATLAS_FOLDER) -> Atlas:
     )
 
 
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise _damaged(path) from error
+    if not isinstance(card, dict) or not {"name", "version", "sha256"} <= card.keys():
+        raise _damaged(path)
+    if not {TISSUES_FILE, REGIONS_FILE} <= card["sha256"].keys():
+        raise _damaged(path)
+    return card
+
+
+def _damaged(path: Path) -> ResourceError:
+    message = f"the atlas file {path.name} is missing or damaged; reinstall the extension"
+    return ResourceError(ErrorCode.RESOURCE_DAMAGED, message)
+
+
 def _check_hash(path: Path, expected: str) -> None:
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-        message = f"the atlas file {path.name} is missing or damaged; reinstall the extension"
-        raise ResourceError(ErrorCode.RESOURCE_DAMAGED, message)
+        raise _damaged(path)

@@ -20,8 +20,9 @@ _SKULL_DISTANCE_MM = 8.0
 _MIN_SKULL_CONTACT = 0.6
 _MIN_BRAIN_ML = 500.0
 _MAX_BRAIN_ML = 2300.0  # intracranial volume of adults is 1000 to 2000 mL
-_MIN_BRAIN_HU = 15.0
-_MAX_BRAIN_HU = 50.0
+_BRAIN_HU = (15.0, 50.0)
+_FLUID_HU = 22.0
+_MIN_FLUID_FRACTION = 0.005
 _MIN_HEIGHT_MM = 75.0  # vertex to the lower border of the ganglionic level, less a slice
 _OPEN_END_FRACTION = (
     0.72  # area of an end slice over the largest one: the brain goes on beyond the scan
@@ -82,22 +83,36 @@ def check_brain(volume: Volume, mask: Volume) -> None:
         NO_BRAIN if volume, density or the surrounding skull are not those of a brain; PARTIAL_COVERAGE if the
         brain is cut off above or below so that ASPECTS regions are missing.
     """
+    if not mask.array.any():
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "no brain tissue was found in the scan")
     factors = shrink_factors(volume, (4.0, 4.0, 4.0))
     coarse, coarse_mask = shrink(volume, factors), shrink(mask, factors).array > 0.5
     volume_ml = float(coarse_mask.sum()) * coarse.voxel_volume_ml
-    density_hu = float(np.median(coarse.array[coarse_mask])) if coarse_mask.any() else 0.0
+    # Largest first: what is no head at all must not be refused for being cut off.
+    _check_between("a brain", volume_ml, (0.0, _MAX_BRAIN_ML), "mL")
+    density_hu = float(np.median(volume.array[mask.array]))
+    _check_between("brain tissue", density_hu, _BRAIN_HU, "HU")
+    _check_enclosure(coarse, coarse_mask)
     _check_coverage(mask)
-    if not _MIN_BRAIN_ML <= volume_ml <= _MAX_BRAIN_ML:
-        message = f"expected a brain of {_MIN_BRAIN_ML:.0f} to {_MAX_BRAIN_ML:.0f} mL, found {volume_ml:.0f} mL"
+    _check_between("a brain", volume_ml, (_MIN_BRAIN_ML, _MAX_BRAIN_ML), "mL")
+
+
+def _check_between(what: str, value: float, limits: tuple[float, float], unit: str) -> None:
+    if not limits[0] <= value <= limits[1]:
+        message = f"expected {what} of {limits[0]:.0f} to {limits[1]:.0f} {unit}, found {value:.0f} {unit}"
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
-    if not _MIN_BRAIN_HU <= density_hu <= _MAX_BRAIN_HU:
-        message = f"expected brain tissue of {_MIN_BRAIN_HU:.0f} to {_MAX_BRAIN_HU:.0f} HU, found {density_hu:.0f} HU"
-        raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
-    contact = _skull_contact(coarse, coarse_mask)
-    if contact is not None and contact < _MIN_SKULL_CONTACT:
-        message = (
-            f"expected a brain enclosed by the skull, found bone around {contact:.0%} of the tissue"
-        )
+
+
+def _check_enclosure(coarse: Volume, mask: NDArray[np.bool_]) -> None:
+    """Refuse tissue without a skull around it, unless it is a stripped brain, which has ventricles and sulci."""
+    bone = coarse.array > _BONE_HU
+    if bone.any():
+        contact = _skull_contact(coarse, mask, bone)
+        if contact < _MIN_SKULL_CONTACT:
+            message = f"expected a brain enclosed by the skull, found bone around {contact:.0%} of the tissue"
+            raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
+    elif float((coarse.array[mask] < _FLUID_HU).mean()) < _MIN_FLUID_FRACTION:
+        message = "expected a brain with ventricles, found even tissue without a skull"
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
 
 
@@ -165,8 +180,6 @@ def _expand(
 def _check_coverage(mask: Volume) -> None:
     areas = mask.array.sum(axis=(1, 2), dtype=np.int64)
     present = np.flatnonzero(areas)
-    if present.size == 0:
-        raise ContentRefusedError(ErrorCode.NO_BRAIN, "no brain tissue was found in the scan")
     height_mm = float(present.size * mask.spacing_mm[2])
     open_below = present[0] == 0 and areas[0] > _OPEN_END_FRACTION * areas.max()
     open_above = present[-1] == len(areas) - 1 and areas[-1] > _OPEN_END_FRACTION * areas.max()
@@ -179,11 +192,8 @@ def _check_coverage(mask: Volume) -> None:
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
 
 
-def _skull_contact(coarse: Volume, mask: NDArray[np.bool_]) -> float | None:
-    """Share of the brain's in-plane rim that lies near bone; None for a scan stripped of its skull."""
-    bone = coarse.array > _BONE_HU
-    if not bone.any():
-        return None
+def _skull_contact(coarse: Volume, mask: NDArray[np.bool_], bone: NDArray[np.bool_]) -> float:
+    """Share of the brain's in-plane rim that lies near bone."""
     in_plane = np.zeros((3, 3, 3), bool)
     in_plane[1] = ndimage.generate_binary_structure(2, 1)
     rim = mask & ~ndimage.binary_erosion(mask, in_plane)

@@ -19,6 +19,7 @@ _WINDOW_HU = (
     -100.0,
     200.0,
 )  # skin and skull included: on the brain window alone the search can fail
+_BLUR_MM = 4.0
 _COARSE_ANGLES_DEG = np.arange(-30.0, 31.0, 7.5)
 _COARSE_OFFSETS_MM = (-8.0, 0.0, 8.0)
 _STARTS_REFINED = 3
@@ -100,10 +101,15 @@ def find_midplane(volume: Volume) -> Midplane:
     """
     coarse = shrink(volume, shrink_factors(volume, (_SEARCH_SPACING_MM,) * 3))
     head = head_mask(coarse)
+    if not head.any():
+        return Midplane(np.array([1.0, 0.0, 0.0]), 0.0, 0.0)
     lowest, highest = _WINDOW_HU
-    values = np.where(head, np.clip(coarse.array, lowest, highest) - lowest, 0.0).astype(np.float32)
+    windowed = np.where(head, np.clip(coarse.array, lowest, highest) - lowest, 0.0)
+    # Without blur, linear interpolation rewards planes that fall on the voxel grid.
+    sigma = _BLUR_MM / coarse.spacing_mm[::-1]
+    values = ndimage.gaussian_filter(windowed.astype(np.float32), sigma, mode="nearest")
     points = apply_affine(coarse.affine, np.argwhere(head)[:, ::-1].astype(np.float64))
-    centre = points.mean(axis=0) if len(points) else np.zeros(3)
+    centre = points.mean(axis=0)
     cost = _MirrorCost(values, coarse.affine, points, values[head], centre, _REFINED_POINTS)
     angles = np.radians(_COARSE_ANGLES_DEG)
     starts = [
@@ -162,7 +168,8 @@ class _MirrorCost:
         normal, offset_mm = _plane(parameters, self._centre)
         mirrored = self._points - 2.0 * np.outer(self._points @ normal - offset_mm, normal)
         voxels = apply_affine(self._to_voxels, mirrored)[:, ::-1].T
-        reflected = ndimage.map_coordinates(self._values, voxels, order=1, cval=0.0)
+        # Nearest, not zero, beyond the grid: a scan cut off at the neck must not punish every roll.
+        reflected = ndimage.map_coordinates(self._values, voxels, order=1, mode="nearest")
         reflected = reflected - reflected.mean()
         norm = float(np.sqrt((self._samples**2).sum() * (reflected**2).sum()))
         return -float((self._samples * reflected).sum()) / norm if norm > 0 else 0.0

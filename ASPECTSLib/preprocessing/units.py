@@ -173,6 +173,9 @@ def _is_ct(evidence: _Evidence, offset: int) -> bool:
 
 
 def _refusal(evidence: _Evidence) -> ContentRefusedError:
+    if evidence.highest < _AIR_BELOW_HU:
+        message = f"expected a head, got only air: nothing is denser than {evidence.highest:g} HU"
+        return ContentRefusedError(ErrorCode.NO_BRAIN, message)
     got = (
         f"got values from {evidence.lowest:g} to {evidence.highest:g} "
         f"with most tissue near {evidence.peak}"
