@@ -34,10 +34,9 @@ def largest_hyperdense_ml(smoothed: Volume, mask: NDArray[np.bool_]) -> float:
     dense = mask & (smoothed.array > HYPERDENSE_HU)
     if not dense.any():
         return 0.0
-    # Slices at the ends of the stack are no border of the brain; air around the grid is.
-    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    padded = np.pad(mask, 1)  # the scan's ends count as borders: the skull base hardens the beam
     spacing_kji = smoothed.spacing_mm[::-1]
-    depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[:, 1:-1, 1:-1]
+    depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[1:-1, 1:-1, 1:-1]
     labelled, count = ndimage.label(dense & (depth_mm > DEPTH_MM))
     if count == 0:
         return 0.0

@@ -2,25 +2,31 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from axis_orders import reordered
 from head_phantoms import dice
+from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
-from ASPECTSLib.errors import CancelledError, ContentRefusedError, ErrorCode, UsageError
+from ASPECTSLib.errors import (
+    CancelledError,
+    ContentRefusedError,
+    ErrorCode,
+    InputRefusedError,
+    UsageError,
+)
 from ASPECTSLib.geometry import Volume, canonicalize
 from ASPECTSLib.io.images import read_image, write_image
 from ASPECTSLib.io.scan import Modality, Scan, read_scan
-from ASPECTSLib.pipeline import ScoreOptions, score_study, score_to_folder
+from ASPECTSLib.pipeline import ScoredStudy, ScoreOptions, score_study, score_to_folder
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import quality
 from ASPECTSLib.report.table import regions_csv
 
 TRUE_SCORE = 7
-SLICES_FIRST = (2, 1, 0)  # slices along i, as in sagittal files read the wrong way round
-
 STAGES = (
     "checking",
     "brain mask",
@@ -32,12 +38,11 @@ STAGES = (
 )
 WRITING_STAGES = ("picture", "writing")
 AXIS_ORDERS = [
-    ((0, 1, 2), (False, True, True)),  # the way DICOM files of head CT are stored
-    ((0, 1, 2), (True, False, True)),  # two axes reversed: turned, not mirrored
-    ((0, 1, 2), (True, False, False)),
+    ((0, 1, 2), (False, True, True)),  # as scanners store axial slices
+    ((0, 1, 2), (True, False, False)),  # the same from head to foot
     ((0, 2, 1), (False, False, False)),
     ((1, 0, 2), (True, True, False)),
-    (SLICES_FIRST, (False, False, True)),
+    ((2, 1, 0), (False, False, True)),
     ((1, 2, 0), (True, True, True)),
 ]
 
@@ -81,9 +86,33 @@ def cancelled_in(stage, reports):
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Run:
+    study: ScoredStudy
+    reports: list[tuple[str, float]]
+    progress: Progress
+    array_before: NDArray[np.int16]
+
+
 @pytest.fixture(scope="module")
-def small_study(small_scan):
-    return score(small_scan)
+def small_run(small_scan):
+    reports = []
+    progress = Progress(lambda *report: reports.append(report))
+    array_before = small_scan.array.copy()
+    return Run(score(small_scan, progress=progress), reports, progress, array_before)
+
+
+@pytest.fixture(scope="module")
+def small_study(small_run):
+    return small_run.study
+
+
+@pytest.fixture(scope="module")
+def written(small_scan, tmp_path_factory):
+    """Return the result of a patient whose age the user gave, and the folder it was written to."""
+    folder = tmp_path_factory.mktemp("written") / "result"
+    scan = Scan(small_scan, ("scan.nii.gz",), age_years=50.0)
+    return score_to_folder(scan, ScoreOptions(age_years=71.0), folder), folder
 
 
 def test_the_infarct_of_the_synthetic_patient_is_found(scored_study):
@@ -142,10 +171,8 @@ def test_key_slices_show_the_regions_that_they_are_named_for(scored_study):
         assert region.label in shown[region.level.value]
 
 
-def test_a_scored_scan_is_left_as_it_was(small_scan):
-    before = small_scan.array.copy()
-    score(small_scan)
-    np.testing.assert_array_equal(small_scan.array, before)
+def test_a_scored_scan_is_left_as_it_was(small_run, small_scan):
+    np.testing.assert_array_equal(small_scan.array, small_run.array_before)
 
 
 def test_mirrored_scan_gives_mirrored_regions(small_scan, small_study):
@@ -211,7 +238,7 @@ def test_an_oblique_header_gives_the_same_table(small_scan, small_study):
 def test_what_no_method_scores_is_refused_before_any_work(small_scan, modality):
     reports = []
     progress = Progress(lambda name, _fraction: reports.append(name))
-    with pytest.raises(ContentRefusedError.__base__, match=modality.value) as caught:
+    with pytest.raises(InputRefusedError, match=modality.value) as caught:
         score_study(Scan(small_scan, ("scan",), modality), progress=progress)
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
     assert reports == []
@@ -223,14 +250,11 @@ def test_an_unknown_method_is_refused():
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
 
 
-def test_stages_come_in_order_and_are_timed(small_scan):
-    reports = []
-    progress = Progress(lambda *report: reports.append(report))
-    score(small_scan, progress=progress)
-    names, fractions = zip(*reports, strict=True)
+def test_stages_come_in_order_and_are_timed(small_run):
+    names, fractions = zip(*small_run.reports, strict=True)
     assert names == STAGES
     assert list(fractions) == sorted(fractions)
-    assert set(progress.timings_s) >= set(STAGES[:-1])
+    assert set(small_run.progress.timings_s) >= set(STAGES[:-1])
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -277,11 +301,9 @@ def test_half_a_head_is_refused_as_partial(synthetic_patient, half):
     assert caught.value.code is ErrorCode.PARTIAL_COVERAGE
 
 
-def test_age_given_by_the_user_wins_over_the_header(small_scan, small_study, monkeypatch):
-    del monkeypatch
+def test_age_given_by_the_user_wins_over_the_header(small_study, written):
     assert small_study.result.input.age_years is None
-    scan = Scan(small_scan, ("scan.nii.gz",), age_years=50.0)
-    assert score_study(scan, ScoreOptions(age_years=71.0)).result.input.age_years == 71.0
+    assert written[0].input.age_years == 71.0
 
 
 def test_thick_slices_are_warned_of(small_study):
@@ -289,10 +311,9 @@ def test_thick_slices_are_warned_of(small_study):
     assert "THICK_SLICES" in codes
 
 
-def test_files_on_disk_are_those_of_the_study(small_scan, small_study, tmp_path):
-    scan = Scan(small_scan, ("scan.nii.gz",))
-    result = score_to_folder(scan, ScoreOptions(), tmp_path / "result")
+def test_files_on_disk_are_those_of_the_study(small_scan, small_study, written):
+    result, folder = written
     assert regions_csv(result) == regions_csv(small_study.result)
-    regions = read_image(tmp_path / "result" / "regions.nii.gz")
+    regions = read_image(folder / "regions.nii.gz")
     np.testing.assert_array_equal(regions.array, small_study.images.regions.array)
     np.testing.assert_allclose(regions.affine, small_scan.affine, atol=1e-4)
