@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, shrink, shrink_factors
+from ASPECTSLib.preprocessing.components import largest_component
 
 _WORKING_SPACING_MM = 1.0  # finer costs time and gains nothing
 _TISSUE_HU = (1.0, 100.0)  # CSF to fresh blood; 0 is the outside of scans clipped at 0 HU
@@ -59,7 +60,9 @@ def brain_mask(volume: Volume) -> Volume:
     spacing_kji = coarse.spacing_mm[::-1]
     padded = np.pad(tissue, ((0, 0), (1, 1), (1, 1)))
     core = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[:, 1:-1, 1:-1] > _BRIDGE_MM
-    largest = _largest_component(core)
+    largest = largest_component(core)
+    if not largest.any():
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "no brain tissue was found in the scan")
     reach_mm = _BRIDGE_MM + _RESTORE_SLACK_MM
     near = ndimage.distance_transform_edt(~largest, sampling=spacing_kji) <= reach_mm
     mask = near & (coarse.array > _RESTORED_HU[0]) & (coarse.array < _RESTORED_HU[1])
@@ -153,16 +156,7 @@ def _confidence_connected(image: NDArray[np.float32]) -> NDArray[np.bool_]:
         sitk.GetImageFromArray(inside.astype(np.uint8)), radius
     )
     mask = sitk.GetArrayFromImage(closed).astype(bool)
-    return _largest_component(mask) if mask.any() else mask
-
-
-def _largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    labelled, count = ndimage.label(mask)
-    if count == 0:
-        raise ContentRefusedError(ErrorCode.NO_BRAIN, "no brain tissue was found in the scan")
-    sizes = np.bincount(labelled.ravel())
-    sizes[0] = 0
-    return labelled == int(sizes.argmax())
+    return largest_component(mask)
 
 
 def _expand(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
 from ASPECTSLib.geometry import Volume, apply_affine, shrink, shrink_factors
+from ASPECTSLib.preprocessing.components import largest_component
 
 _SEARCH_SPACING_MM = (
     4.0  # finer does no better: at 2 mm the same plane is found, seven times slower
@@ -135,12 +136,10 @@ def head_mask(volume: Volume) -> NDArray[np.bool_]:
     body = volume.array > (_STRIPPED_THRESHOLD_HU if clipped else _HEAD_THRESHOLD_HU)
     in_plane = ndimage.generate_binary_structure(3, 1)
     opened = ndimage.binary_opening(body, in_plane, iterations=_HOLDER_GAP_VOXELS)
-    labelled, count = ndimage.label(opened)
-    if count == 0:
+    largest = largest_component(opened)
+    if not largest.any():
         return body
-    sizes = np.bincount(labelled.ravel())
-    sizes[0] = 0
-    head = ndimage.binary_dilation(labelled == int(sizes.argmax()), in_plane) & body
+    head = ndimage.binary_dilation(largest, in_plane) & body
     return np.stack([ndimage.binary_fill_holes(image) for image in head])
 
 
