@@ -261,6 +261,26 @@ def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:
     return Volume(blocks.mean(axis=(1, 3, 5), dtype=np.float32), affine)
 
 
+def expand(array: NDArray[Any], factors: tuple[int, int, int], like: Volume) -> Volume:
+    """Undo the size of `shrink` by repeating voxels; what it left out at the far ends is 0.
+
+    Parameters
+    ----------
+    array
+        On the grid that `shrink` made.
+    factors
+        Block length along i, j and k, in voxels.
+    like
+        Gives the grid that was shrunk.
+    """
+    blocks = array
+    for axis, factor in enumerate(reversed(factors)):
+        blocks = np.repeat(blocks, factor, axis) if factor > 1 else blocks
+    expanded = np.zeros(like.array.shape, array.dtype)
+    expanded[tuple(slice(0, n) for n in blocks.shape)] = blocks
+    return like.with_array(expanded)
+
+
 def shrink_factors(volume: Volume, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
     """Return the block lengths along i, j, k that bring a grid closest to a wanted spacing, at least 1."""
     wanted = np.array(spacing_mm) / volume.spacing_mm

@@ -140,7 +140,7 @@ UNSCORABLE: Mapping[str, tuple[Maker, ErrorCode]] = MappingProxyType(
         "folder without images": (_folder_without_images, ErrorCode.NO_IMAGES),
         "MR": (_mr, ErrorCode.WRONG_MODALITY),
         "abdomen": (_abdomen, ErrorCode.NO_BRAIN),
-        "noise of air": (_air, ErrorCode.IMPLAUSIBLE_UNITS),
+        "noise of air": (_air, ErrorCode.NO_BRAIN),
         "all zero": (_zero, ErrorCode.NO_SIGNAL),
         "one slice": (_one_slice, ErrorCode.TOO_FEW_SLICES),
         "DICOM slices missing": (_missing_dicom_slices, ErrorCode.MISSING_SLICES),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
-from ASPECTSLib.geometry import Volume, shrink, shrink_factors
+from ASPECTSLib.geometry import Volume, expand, shrink, shrink_factors
 from ASPECTSLib.preprocessing.components import largest_component
 
 _WORKING_SPACING_MM = 1.0  # finer costs time and gains nothing
@@ -67,7 +67,7 @@ def brain_mask(volume: Volume) -> Volume:
     near = ndimage.distance_transform_edt(~largest, sampling=spacing_kji) <= reach_mm
     mask = near & (coarse.array > _RESTORED_HU[0]) & (coarse.array < _RESTORED_HU[1])
     filled = np.stack([ndimage.binary_fill_holes(image) for image in mask])
-    return volume.with_array(_expand(filled, factors, volume.array.shape))
+    return expand(filled, factors, volume)
 
 
 def check_brain(volume: Volume, mask: Volume) -> None:
@@ -157,18 +157,6 @@ def _confidence_connected(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     )
     mask = sitk.GetArrayFromImage(closed).astype(bool)
     return largest_component(mask)
-
-
-def _expand(
-    mask: NDArray[np.bool_], factors: tuple[int, int, int], shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Undo `shrink`: repeat each block; the remainder at the far ends stays empty."""
-    expanded = np.zeros(shape, bool)
-    blocks = mask
-    for axis, factor in enumerate(reversed(factors)):
-        blocks = np.repeat(blocks, factor, axis)
-    expanded[tuple(slice(0, n) for n in blocks.shape)] = blocks
-    return expanded
 
 
 def _check_coverage(mask: Volume) -> None:

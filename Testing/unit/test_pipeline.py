@@ -228,9 +228,7 @@ def test_an_oblique_header_gives_the_same_table(small_scan, small_study):
     oblique = rotated(small_scan, degrees=20.0)
     study = score(oblique)
     assert table(study) == table(small_study)
-    np.testing.assert_array_equal(
-        study.images.regions.array, small_study.images.regions.array
-    )
+    np.testing.assert_array_equal(study.images.regions.array, small_study.images.regions.array)
     np.testing.assert_array_equal(study.images.regions.affine, oblique.affine)
 
 

@@ -107,7 +107,9 @@ def test_affected_regions_are_filled_and_others_outlined(plain):
         panel = filled[rows, columns]
         assert panel.sum() > 0.7 * share * head_pixels
         assert panel[:, panel.shape[1] // 2 :].sum() > 0.99 * panel.sum()
-        tint = affected[rows, columns][panel].mean(axis=0) - plain[rows, columns][panel].mean(axis=0)
+        tint = affected[rows, columns][panel].mean(axis=0) - plain[rows, columns][panel].mean(
+            axis=0
+        )
         assert tint.argmax() == np.argmax(M4_LEFT.colour)
     for rows, columns in [heads[i] for i in (0, 2, 3, 5)]:
         assert not filled[rows, columns].any()

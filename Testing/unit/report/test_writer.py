@@ -20,9 +20,7 @@ FILES = {"heatmap.nii.gz", "regions.csv", "regions.nii.gz", "report.png", "resul
 
 
 def write(folder, *, images=None, progress=None):
-    return write_study(
-        study_result({12}), images or study_images(), folder, progress or Progress()
-    )
+    return write_study(study_result({12}), images or study_images(), folder, progress or Progress())
 
 
 def names(folder):
