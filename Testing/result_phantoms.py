@@ -77,9 +77,9 @@ def block(label: int) -> tuple[slice, slice, slice]:
     """Return where a region lies: in two columns on its side, mirrored on the other."""
     order = (label - 1) % 10
     start_j = 10 + (order % 5) * (BLOCK_VOXELS + 2)
-    start_i = 30 if order < 5 else 36  # noqa: PLR2004 (half of the regions)
+    start_i = 30 if order < 5 else 36  # half of the regions in each column
     columns = slice(start_i, start_i + BLOCK_VOXELS)
-    if label > 10:  # noqa: PLR2004 (labels of the left)
+    if label > 10:  # labels of the left
         columns = slice(SHAPE_KJI[2] - columns.stop, SHAPE_KJI[2] - columns.start)
     return slice(6, 15), slice(start_j, start_j + BLOCK_VOXELS), columns
 

@@ -98,7 +98,8 @@ def _draw_slices(
     volume = canonical.volume
     labels, difference = canonicalize(regions).volume.array, canonicalize(heatmap).volume.array
     margin = tuple(int(n) for n in np.ceil(_MARGIN_MM / volume.spacing_mm[::-1]))
-    box = bounding_box(labels > 0, margin)
+    # Without any region, which an abstained study may be, the whole slices are shown.
+    box = bounding_box(labels > 0 if labels.any() else np.ones(labels.shape, bool), margin)
     aspect = volume.spacing_mm[1] / volume.spacing_mm[0]
     key_slices = result.key_slices
     rows = (("ganglionic", key_slices.ganglionic), ("supraganglionic", key_slices.supraganglionic))
@@ -122,7 +123,10 @@ def _draw_slices(
         axes[0].set_title(f"{name}, slice {index}", color=_TEXT, fontsize=10, pad=3)
         axes[1].set_title("affected filled, others outlined", color=_TEXT, fontsize=10, pad=3)
         axes[2].set_title(
-            "HU minus mirrored side: blue darker, red brighter", color=_TEXT, fontsize=10, pad=3
+            f"HU minus mirrored side: blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}",
+            color=_TEXT,
+            fontsize=10,
+            pad=3,
         )
 
 
@@ -226,6 +230,8 @@ def _colour(region: Region) -> tuple[float, float, float]:
 def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
     affected = is_affected(info)
     sign = "◐" if info.unsure and not info.override else ("●" if affected else "○")
+    if info.affected is None and info.override is None:
+        sign = "–"
     probability = "  –  " if info.probability is None else f"{info.probability:.2f}"
     medians = "no tissue"
     if info.median is not None and info.contralateral_median is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 
@@ -145,10 +145,15 @@ class StudyResult:
             FILE_UNREADABLE if the text is not a result of this schema version.
         """
         try:
-            return _from_dict(json.loads(text))
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            return _from_dict(json.loads(text, parse_constant=_refuse_constant))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"expected an ASPECTS result of schema version {SCHEMA_VERSION}"
             raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"expected numbers, got {name}"
+    raise ValueError(message)
 
 
 def _rounded(value: Any) -> Any:

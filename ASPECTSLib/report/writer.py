@@ -48,11 +48,22 @@ def check_output(folder: Path) -> None:
     OutputError
         OUTPUT_NOT_WRITABLE if it cannot be made.
     """
-    if folder.exists() or folder.is_symlink():
+    if _is_there(folder):
         message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
         raise UsageError(ErrorCode.OUTPUT_EXISTS, message)
     with staging_folder(folder):
         pass
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is anything of that name, a broken link too."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _not_writable(path, error) from error
+    return True
 
 
 def write_study(
@@ -121,7 +132,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     OutputError
         OUTPUT_NOT_WRITABLE if it cannot be made or written to.
     """
-    made = [parent for parent in folder.absolute().parents if not parent.exists()]
+    made = [parent for parent in folder.absolute().parents if not _is_there(parent)]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder.parent))
@@ -150,11 +161,12 @@ def publish(staging: Path, folder: Path) -> None:
 def _remove_empty(folders: list[Path]) -> None:
     """Remove folders that were made for nothing, innermost first."""
     for folder in folders:
-        if folder.exists():
-            try:
-                folder.rmdir()
-            except OSError:
-                return
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return
 
 
 def _not_writable(folder: Path, error: OSError) -> OutputError:

@@ -11,8 +11,7 @@ from ASPECTSLib.io.images import write_image
 
 def facts(outcome):
     """Return what was said, by the word at the start of the line."""
-    pairs = [line.split(maxsplit=1) for line in outcome.out.splitlines()]
-    return {word: rest for word, rest in pairs}
+    return dict(line.split(maxsplit=1) for line in outcome.out.splitlines())
 
 
 def test_a_file_is_described(small_scan_path, run):

@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="sends signals as POS
 
 
 @pytest.fixture
-def start_score(synthetic_scan_path, tmp_path):
+def start_score(synthetic_scan_path):
     """Start `aspects score` as a process of its own; it is ended with the test at the latest."""
     children = []
 
@@ -93,17 +93,19 @@ def test_a_signal_in_compiled_code_waits_for_its_end():
 
 @posix
 def test_a_second_signal_does_not_disturb_the_tidying_up():
-    tidy = False
-    with (
-        pytest.raises(CancelledError),
-        interruptible(Console(as_json=False, quiet=True)),
-    ):
-        try:
-            signal.raise_signal(signal.SIGINT)
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            tidy = True
-    assert tidy
+    tidied = []
+
+    def work():
+        with interruptible(Console(as_json=False, quiet=True)):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                tidied.append("all")
+
+    with pytest.raises(CancelledError):
+        work()
+    assert tidied == ["all"]
 
 
 @posix

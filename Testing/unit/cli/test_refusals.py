@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
 from unscorable_scans import UNSCORABLE
 
@@ -84,7 +87,45 @@ def test_a_scan_whose_name_is_too_long_is_refused(tmp_path, run):
     path = tmp_path / ("x" * 300 + ".nii.gz")
     outcome = run("score", path, "-o", tmp_path / "result", "--progress", "json")
     assert outcome.exit_code == ExitCode.REFUSED
-    assert outcome.error["code"] == ErrorCode.FILE_NOT_FOUND
+    assert outcome.error["code"] in {ErrorCode.FILE_NOT_FOUND, ErrorCode.FILE_UNREADABLE}
+    check_sentence(outcome.error["message"], tmp_path)
+
+
+@pytest.fixture
+def locked(small_scan_path, tmp_path):
+    """Return a folder with a scan and a folder in it; it can be locked, and is opened at the end."""
+    folder = tmp_path / "locked"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(small_scan_path, folder / "scan.nii.gz")
+    folder.chmod(0)
+    if os.access(folder, os.R_OK):
+        pytest.skip("permissions do not bind this user")
+    folder.chmod(0o700)
+    yield folder
+    folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("what", ["scan.nii.gz", "."])
+def test_a_scan_that_may_not_be_read_is_refused(locked, tmp_path, run, what):
+    (locked / what).chmod(0)
+    outcome = run("score", locked / "scan.nii.gz", "-o", tmp_path / "result", "--progress", "json")
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert outcome.error["code"] == ErrorCode.FILE_UNREADABLE
+    check_sentence(outcome.error["message"], tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+@pytest.mark.parametrize("below", ["result", "new/result", "deep/result"])
+def test_an_output_that_may_not_be_written_is_refused(small_scan_path, locked, run, mode, below):
+    (locked / "deep").chmod(mode)
+    locked.chmod(mode)
+    outcome = run("score", small_scan_path, "-o", locked / below, "--progress", "json")
+    locked.chmod(0o700)
+    (locked / "deep").chmod(0o700)
+    assert outcome.exit_code == ExitCode.FAILURE
+    assert outcome.error["code"] == ErrorCode.OUTPUT_NOT_WRITABLE
+    check_sentence(outcome.error["message"], locked)
+    assert {path.name for path in locked.rglob("*")} == {"deep", "scan.nii.gz"}
 
 
 def test_an_unforeseen_error_is_one_line_in_json_mode(small_scan_path, tmp_path, run, monkeypatch):

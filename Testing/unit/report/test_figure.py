@@ -9,7 +9,7 @@ from axis_orders import reordered
 from result_phantoms import LOWER_SLICE, SHAPE_KJI, UPPER_SLICE, block, study_images, study_result
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
-from ASPECTSLib.report.figure import _radiological, headline, is_affected, report_png
+from ASPECTSLib.report.figure import _mark_sides, _radiological, headline, is_affected, report_png
 from ASPECTSLib.report.result import KeySlicesInfo, OverrideInfo
 
 pytest.importorskip("matplotlib")
@@ -93,6 +93,16 @@ def test_the_front_is_on_top_and_the_right_is_on_the_left():
     image[3, 5] = 1.0  # anterior, right
     box = (slice(0, 1), slice(0, 4), slice(0, 6))
     assert np.argwhere(_radiological(image, box)).tolist() == [[0, 0]]
+
+
+def test_the_sides_are_marked_as_radiologists_expect():
+    from matplotlib.figure import Figure
+
+    axis = Figure().add_subplot()
+    _mark_sides(axis)
+    places = {text.get_text(): text.get_position()[0] for text in axis.texts}
+    assert places["R"] < 0.1
+    assert places["L"] > 0.9
 
 
 def test_affected_regions_are_filled_and_others_outlined(plain):

@@ -169,21 +169,11 @@ def test_a_file_in_the_place_of_a_parent_cannot_be_written_into(tmp_path, below)
     assert (tmp_path / "file").read_text() == "no folder"
 
 
-def test_a_name_that_is_too_long_cannot_be_written(tmp_path):
-    with pytest.raises(OutputError, match="too long"):
-        check_output(tmp_path / ("x" * 300))
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize("mode", [0o500, 0o000])
-def test_a_parent_without_permission_cannot_be_written_into(tmp_path, mode):
-    parent = tmp_path / "locked"
-    parent.mkdir(mode=mode)
-    try:
-        with pytest.raises(OutputError, match="Permission denied"):
-            check_output(parent / "result")
-    finally:
-        parent.chmod(0o700)
+@pytest.mark.parametrize("below", ["", "result"])
+def test_a_name_that_is_too_long_cannot_be_written(tmp_path, below):
+    with pytest.raises(OutputError, match="too long") as caught:
+        check_output(tmp_path / ("x" * 300) / below)
+    assert caught.value.code is ErrorCode.OUTPUT_NOT_WRITABLE
 
 
 @pytest.mark.skipif(os.name != "posix", reason="looks at permissions as POSIX has them")
