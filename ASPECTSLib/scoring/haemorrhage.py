@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, shrink, shrink_factors
 
 HYPERDENSE_HU = 55.0
 """Fresh blood is 60 to 90 HU, grey matter below 45 HU after smoothing."""
@@ -17,6 +17,8 @@ DEPTH_MM = 6.0
 FLAGGED_ML = 1.5
 """Largest connected hyperdense volume without a flag; pineal gland, choroid plexus and falx of five heads stayed below
 0.6 mL."""
+
+_WORKING_SPACING_MM = 2.0
 
 
 def largest_hyperdense_ml(smoothed: Volume, mask: NDArray[np.bool_]) -> float:
@@ -31,13 +33,15 @@ def largest_hyperdense_ml(smoothed: Volume, mask: NDArray[np.bool_]) -> float:
     mask
         Brain mask.
     """
-    dense = mask & (smoothed.array > HYPERDENSE_HU)
+    factors = shrink_factors(smoothed, (_WORKING_SPACING_MM,) * 3)
+    coarse = shrink(smoothed, factors)
+    inside = shrink(smoothed.with_array(mask), factors).array > 0.5
+    dense = inside & (coarse.array > HYPERDENSE_HU)
     if not dense.any():
         return 0.0
-    padded = np.pad(mask, 1)  # the scan's ends count as borders: the skull base hardens the beam
-    spacing_kji = smoothed.spacing_mm[::-1]
-    depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[1:-1, 1:-1, 1:-1]
-    labelled, count = ndimage.label(dense & (depth_mm > DEPTH_MM))
+    padded = np.pad(inside, 1)  # the scan's ends count as borders: the skull base hardens the beam
+    depth_mm = ndimage.distance_transform_edt(padded, sampling=coarse.spacing_mm[::-1])
+    labelled, count = ndimage.label(dense & (depth_mm[1:-1, 1:-1, 1:-1] > DEPTH_MM))
     if count == 0:
         return 0.0
-    return float(np.bincount(labelled.ravel())[1:].max()) * smoothed.voxel_volume_ml
+    return float(np.bincount(labelled.ravel())[1:].max()) * coarse.voxel_volume_ml
