@@ -33,7 +33,6 @@ class ErrorCode(StrEnum):
     OUTPUT_EXISTS = "OUTPUT_EXISTS"
     OUTPUT_NOT_WRITABLE = "OUTPUT_NOT_WRITABLE"
     CANCELLED = "CANCELLED"
-    INTERNAL = "INTERNAL"
 
 
 class ExitCode(IntEnum):

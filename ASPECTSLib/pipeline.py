@@ -155,7 +155,9 @@ def score_study(
     mapped = _map_regions(canonical.volume, atlas, progress)
     progress.stage("scoring", 0.80)
     notes = scan.notes + notes + jump_notes
-    return _score(scan, notes, options, atlas, canonical, mapped)
+    study = _score(scan, notes, options, atlas, canonical, mapped)
+    progress.check()
+    return study
 
 
 def score_to_folder(

@@ -85,8 +85,10 @@ def interruptible(console: Console) -> Iterator[Progress]:
     progress = Progress(console.show_progress, cancelled.is_set)
 
     def cancel(_signal: int, _frame: FrameType | None) -> None:
+        is_first = not cancelled.is_set()
         cancelled.set()
-        if not progress.in_native_code:
+        # A second Ctrl-C must not cut short the tidying up that the first one began.
+        if is_first and not progress.in_native_code:
             raise CancelledError
 
     previous = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -152,15 +152,39 @@ def check_is_file(path: Path) -> None:
     FileRefusedError
         With the code that says which.
     """
-    if not path.exists():
-        message = f"expected a file named {path.name}, got none"
-        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
+    check_exists(path)
     if not path.is_file():
         message = f"expected a file, got the folder {path.name}"
         raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
     if path.stat().st_size == 0:
         message = f"expected an image, got an empty file: {path.name}"
         raise FileRefusedError(ErrorCode.FILE_EMPTY, message)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a file or folder that is not there, or that may not be looked at.
+
+    Raises
+    ------
+    FileRefusedError
+        FILE_NOT_FOUND or FILE_UNREADABLE.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        message = f"expected a file or folder named {path.name}, got none"
+        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> FileRefusedError:
+    message = f"{path.name[:80]} cannot be opened: {error.strerror}"
+    return FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
 
 
 def _with_axes(volume: Volume, axes_ras: NDArray[np.float64] | None) -> Volume:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ASPECTSLib.errors import (
     ContentRefusedError,
     ErrorCode,
-    FileRefusedError,
     GeometryRefusedError,
     UsageError,
 )
@@ -24,7 +23,7 @@ from ASPECTSLib.io.dicom import (
     read_series,
     series_of_file,
 )
-from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_is_file, read_image_with_notes
+from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists, check_is_file, read_image_with_notes
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.notes import NoteCode, ScanNote
 
@@ -109,9 +108,7 @@ def read_scan(
     UsageError
         If a series is asked for in a file, or there is no such frame.
     """
-    if not path.exists():
-        message = f"expected a file or folder named {path.name}, got none"
-        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
+    check_exists(path)
     if path.is_dir():
         chosen = choose_series(list_series(path), modality or Modality.NCCT, series)
         scan = _read_dicom(chosen, path, frame)

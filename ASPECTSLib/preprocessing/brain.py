@@ -102,7 +102,8 @@ def check_brain(volume: Volume, mask: Volume) -> None:
 
 def _check_between(what: str, value: float, limits: tuple[float, float], unit: str) -> None:
     if not limits[0] <= value <= limits[1]:
-        message = f"expected {what} of {limits[0]:.0f} to {limits[1]:.0f} {unit}, found {value:.0f} {unit}"
+        wanted = f"{limits[0]:.0f} to {limits[1]:.0f}" if limits[0] else f"at most {limits[1]:.0f}"
+        message = f"expected {what} of {wanted} {unit}, found {value:.0f} {unit}"
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
 
 

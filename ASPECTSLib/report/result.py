@@ -158,7 +158,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, _DECIMALS)
+        return round(value, _DECIMALS) + 0.0  # no -0.0, which differs between mirrored scans
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -48,11 +48,15 @@ def check_output(folder: Path) -> None:
     OutputError
         OUTPUT_NOT_WRITABLE if it cannot be made.
     """
+    _refuse_existing(folder)
+    with staging_folder(folder):
+        pass
+
+
+def _refuse_existing(folder: Path) -> None:
     if _is_there(folder):
         message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
         raise UsageError(ErrorCode.OUTPUT_EXISTS, message)
-    with staging_folder(folder):
-        pass
 
 
 def _is_there(path: Path) -> bool:
@@ -154,6 +158,7 @@ def publish(staging: Path, folder: Path) -> None:
     # mkdtemp makes folders for the owner alone; the result is as open as the user's umask says.
     umask = os.umask(0)
     os.umask(umask)
+    _refuse_existing(folder)  # it may have been made meanwhile
     staging.chmod(0o777 & ~umask)
     staging.rename(folder)
 

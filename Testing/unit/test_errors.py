@@ -36,7 +36,7 @@ def test_an_error_carries_a_code_for_programs_and_a_sentence_for_people():
     ],
 )
 def test_each_error_has_the_exit_status_of_its_kind(error_type, exit_code):
-    error = error_type(ErrorCode.INTERNAL, "words")
+    error = error_type(ErrorCode.USAGE, "words")
     assert error.exit_code == exit_code
     assert isinstance(error, ASPECTSError)
 

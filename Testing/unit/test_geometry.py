@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
+from axis_orders import AXIS_ORDERS, reordered
 from head_phantoms import grid_points
 
 from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
@@ -15,6 +14,7 @@ from ASPECTSLib.geometry import (
     canonicalize,
     centred_affine,
     crop,
+    expand,
     paste,
     resample,
     shrink,
@@ -23,11 +23,6 @@ from ASPECTSLib.geometry import (
 
 SHAPE_KJI = (5, 6, 7)
 SPACING_MM = np.array([0.45, 0.7, 5.0])
-AXIS_ORDERS = [
-    (order, flips)
-    for order in itertools.permutations(range(3))
-    for flips in itertools.product((False, True), repeat=3)
-]
 
 
 def rotation(yaw_deg=0.0, pitch_deg=0.0):
@@ -49,20 +44,6 @@ def oblique_affine(yaw_deg=9.0, pitch_deg=-17.0, spacing_mm=SPACING_MM):
 def asymmetric_volume(affine=None):
     array = np.random.default_rng(3).integers(-1000, 2000, SHAPE_KJI).astype(np.int16)
     return Volume(array, oblique_affine() if affine is None else affine)
-
-
-def reordered(volume, order, flips):
-    """Return the same voxels at the same places, with the array's axes in another order."""
-    affine = volume.affine.copy()
-    for axis, flip in enumerate(flips):
-        if flip:
-            column = 2 - axis
-            affine[:3, 3] += affine[:3, column] * (volume.array.shape[axis] - 1)
-            affine[:3, column] *= -1
-    array = volume.array[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
-    columns = [2 - axis for axis in reversed(order)]
-    affine[:3, :3] = affine[:3, columns]
-    return Volume(array.transpose(order), affine)
 
 
 def ramp(points):
@@ -319,3 +300,15 @@ def test_paste_undoes_crop_inside_the_box_and_is_zero_outside():
     assert np.array_equal(pasted.array, np.where(inside, volume.array, 0))
     assert pasted.array.dtype == volume.array.dtype
     assert np.array_equal(pasted.affine, volume.affine)
+
+
+def test_expanding_what_was_shrunk_puts_each_block_back_in_its_place():
+    volume = Volume(np.repeat(np.arange(6.0), 2).reshape(1, 1, 12), np.eye(4))
+    blocks = shrink(volume, (2, 1, 1))
+    assert np.array_equal(expand(blocks.array, (2, 1, 1), volume).array, volume.array)
+
+
+def test_what_shrinking_left_out_is_zero_after_expanding():
+    volume = Volume(np.ones((1, 1, 7)), np.eye(4))
+    expanded = expand(shrink(volume, (3, 1, 1)).array, (3, 1, 1), volume)
+    assert expanded.array.ravel().tolist() == [1, 1, 1, 1, 1, 1, 0]

@@ -126,15 +126,3 @@ def test_an_output_that_may_not_be_written_is_refused(small_scan_path, locked, r
     assert outcome.error["code"] == ErrorCode.OUTPUT_NOT_WRITABLE
     check_sentence(outcome.error["message"], locked)
     assert {path.name for path in locked.rglob("*")} == {"deep", "scan.nii.gz"}
-
-
-def test_an_unforeseen_error_is_one_line_in_json_mode(small_scan_path, tmp_path, run, monkeypatch):
-    def fail(*_arguments):
-        message = "something nobody thought of"
-        raise RuntimeError(message)
-
-    monkeypatch.setattr("ASPECTSLib.pipeline.score_study", fail)
-    outcome = run("score", small_scan_path, "-o", tmp_path / "new" / "r", "--progress", "json")
-    assert outcome.exit_code == ExitCode.FAILURE
-    assert outcome.error["code"] == ErrorCode.INTERNAL
-    assert list(tmp_path.iterdir()) == []

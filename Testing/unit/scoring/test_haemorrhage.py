@@ -32,7 +32,7 @@ def test_volume_of_the_largest_haematoma_is_found():
 
 def test_dense_rim_along_the_skull_is_not_counted():
     density, mask = brain()
-    k, j, i = np.indices(SHAPE)
+    _, j, i = np.indices(SHAPE)
     rim = mask & (((i - 30) ** 2 + (j - 30) ** 2) > 23**2)
     density[rim] = 90.0
     assert largest(density, mask) == 0.0
