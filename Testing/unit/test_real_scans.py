@@ -1,0 +1,65 @@
+"""What must hold on real scans; skipped where the data are not there.
+
+The two people here were looked at when the rule of the atlas and the thresholds were set: these tests guard against
+losing what was reached, they do not measure accuracy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reference_cases import load_reference_cases, region_dice
+
+from ASPECTSLib.geometry import canonicalize
+from ASPECTSLib.io.scan import read_scan
+from ASPECTSLib.pipeline import score_study
+
+
+@pytest.fixture(scope="module")
+def cases(shared_data):
+    return {case.name: case for case in load_reference_cases(shared_data)}
+
+
+@pytest.mark.parametrize(("name", "side"), [("sub001", "right"), ("sub002", "left")])
+def test_scan_as_taken_is_scored_on_the_side_and_within_two_points_of_the_reader(cases, name, side):
+    case = cases[name]
+    aspects = score_study(read_scan(case.scan_path)).result.aspects
+    assert aspects.side == side
+    assert abs(aspects.score - (10 - len(case.affected))) <= 2
+
+
+@pytest.mark.parametrize("name", ["sub001", "sub002"])
+def test_mapped_regions_overlap_the_reference_regions(cases, name):
+    case = cases[name]
+    regions = score_study(read_scan(case.aligned_path)).images.regions
+    scores = region_dice(canonicalize(regions).volume.array, case.regions)
+    assert scores.mean() >= 0.72
+    assert scores.min() >= 0.40
+
+
+@pytest.mark.parametrize("folder", ["ct-normal", "ct-gantry-tilt", "ct-and-dwi"])
+def test_dicom_folder_is_scored_with_an_atlas_that_fits(shared_data, folder):
+    result = score_study(read_scan(shared_data / "dicom" / folder)).result
+    assert not result.quality.abstained
+    assert result.quality.registration["brain_dice"] > 0.92
+
+
+def test_unremarkable_head_has_at_most_one_affected_region(shared_data):
+    aspects = score_study(read_scan(shared_data / "dicom" / "ct-normal")).result.aspects
+    assert aspects.score >= 9
+
+
+def test_infarct_of_the_left_middle_cerebral_artery_is_found_in_a_stripped_scan(shared_data):
+    path = shared_data / "ncct" / "mca-infarct-mni" / "NCCT_brain.nii.gz"
+    result = score_study(read_scan(path)).result
+    called = {info.region for info in result.regions if info.affected and info.side == "left"}
+    assert result.aspects.side == "left"
+    assert {"L", "I"} <= called
+
+
+def test_label_map_of_a_real_scan_is_as_large_as_the_scan_and_holds_all_regions(cases):
+    case = cases["sub002"]
+    scan = read_scan(case.scan_path)
+    regions = score_study(scan).images.regions
+    assert regions.array.shape == scan.volume.array.shape
+    assert np.array_equal(np.unique(regions.array), np.arange(21))
