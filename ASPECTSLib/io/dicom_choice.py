@@ -56,7 +56,10 @@ def choose_series(
         message = "expected a folder with DICOM images, got a folder without images"
         raise FileRefusedError(ErrorCode.NO_IMAGES, message)
     if wanted is not None:
-        return _best(_matching(series, wanted), kind)
+        found = _matching(series, wanted)
+        if len({one.study_uid for one in found}) > 1:
+            raise _ambiguous(found, kind)
+        return _best(found, kind)
     expected = kind.dicom_modality
     if expected and all(one.modality != expected for one in series):
         message = f"expected one {_name(kind)}, got only {_labels(series)}"
@@ -75,7 +78,8 @@ def _matching(series: Sequence[DicomSeries], wanted: str) -> list[DicomSeries]:
     word = wanted.strip().lower()
     names = [(str(one.number), one.description.lower(), one.uid) for one in series]
     found = [one for one, name in zip(series, names, strict=True) if word in name]
-    found = found or [one for one in series if word in one.description.lower()]
+    if not word.isdigit():  # a number that no series has is a slip, not a part of a description
+        found = found or [one for one in series if word in one.description.lower()]
     if not found:
         message = f"expected a series that matches '{wanted}', got {_labels(series)}"
         raise FileRefusedError(ErrorCode.SERIES_NOT_FOUND, message)

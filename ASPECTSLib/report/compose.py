@@ -113,7 +113,7 @@ def _region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
     return RegionInfo(
         region=call.region.code.value,
         side=call.region.side.value,
-        affected=None if abstained else call.affected,
+        affected=None if abstained or call.probability is None else call.affected,
         probability=None if abstained else call.probability,
         unsure=call.unsure and not abstained,
         volume_ml=measure.volume_ml,
@@ -145,6 +145,10 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
         names = ", ".join(f"{region.code.value} {region.side.value}" for region in unseen)
         message = f"too little brain tissue to compare the sides in {names}: read these yourself"
         warnings.append(WarningInfo("REGION_NOT_COMPARED", message))
+    unsure = [call.region for call in findings.calls if call.unsure]
+    if unsure and not findings.quality.failures:
+        names = ", ".join(f"{region.code.value} {region.side.value}" for region in unsure)
+        warnings.append(WarningInfo("UNSURE_CALLS", f"unsure, look at these yourself: {names}"))
     if findings.quality.failures:
         message = "the atlas does not fit this scan: " + "; ".join(findings.quality.failures)
         warnings.append(WarningInfo(ErrorCode.LOW_REGISTRATION_QUALITY.value, message))

@@ -217,8 +217,20 @@ def _draw_table(axis: Axes, result: StudyResult) -> None:
         )
         for x, side in zip(columns[1:], (Side.RIGHT, Side.LEFT), strict=True):
             _draw_call(axis, x, y, infos[region.code.value, side.value])
-    axis.text(columns[0], 0.42, "median HU here | other side", color=_TEXT, fontsize=9)
-    axis.text(columns[0], 0.39, "● affected  ○ not affected  ◐ unsure", color=_TEXT, fontsize=9)
+    axis.text(
+        columns[0],
+        0.42,
+        "probability of infarct, median HU here | other side",
+        color=_TEXT,
+        fontsize=9,
+    )
+    axis.text(
+        columns[0],
+        0.39,
+        "● affected  ○ not affected  ◐ unsure  – not called",
+        color=_TEXT,
+        fontsize=9,
+    )
     _draw_warnings(axis, result)
 
 
@@ -233,7 +245,7 @@ def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
     if info.affected is None and info.override is None:
         sign = "–"
     probability = "  –  " if info.probability is None else f"{info.probability:.2f}"
-    medians = "no tissue"
+    medians = "not compared"
     if info.median is not None and info.contralateral_median is not None:
         medians = f"{info.median:.1f} | {info.contralateral_median:.1f}"
     edited = "  edited" if info.override else ""

@@ -65,7 +65,8 @@ class OverrideInfo:
 class RegionInfo:
     """One region: its call, the numbers behind it, and the override, which wins where there is one.
 
-    `affected` and `probability` are the program's own and None when it abstained. Densities in HU.
+    `affected` and `probability` are the program's own, and None where it
+    abstained or could not compare the sides. Densities in HU.
     """
 
     region: str

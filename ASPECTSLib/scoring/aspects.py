@@ -49,13 +49,13 @@ class RegionCall:
     measure
         What it rests on.
     probability
-        Of being affected, 0 to 1.
+        Of being affected, 0 to 1; None where the sides could not be compared.
     evidence
         The reason in words.
     """
 
     measure: RegionMeasure
-    probability: float
+    probability: float | None
     evidence: str
 
     @property
@@ -66,13 +66,13 @@ class RegionCall:
     @property
     def affected(self) -> bool:
         """Whether the region costs a point."""
-        return self.probability >= AFFECTED_PROBABILITY
+        return self.probability is not None and self.probability >= AFFECTED_PROBABILITY
 
     @property
     def unsure(self) -> bool:
         """Whether the call could as well be the other."""
         lowest, highest = UNSURE_PROBABILITY
-        return lowest < self.probability < highest
+        return self.probability is not None and lowest < self.probability < highest
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def call_region(measure: RegionMeasure) -> RegionCall:
     drop = measure.drop
     if drop is None:
         return RegionCall(
-            measure, 0.0, "not compared: too little brain tissue in the region or its mirror"
+            measure, None, "not compared: too little brain tissue in the region or its mirror"
         )
     threshold_hu = CORTICAL_THRESHOLD_HU if measure.region.is_cortical else DEEP_THRESHOLD_HU
     probability = float(1.0 / (1.0 + np.exp(-(drop - threshold_hu) / SLOPE_HU)))

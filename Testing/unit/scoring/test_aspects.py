@@ -88,7 +88,7 @@ def test_calls_are_unsure_only_near_the_threshold():
 
 def test_a_region_without_enough_tissue_is_not_compared_and_not_affected():
     missing = call(LEFT_M5, None)
-    assert missing.probability == 0.0
+    assert missing.probability is None
     assert not missing.affected
     assert "not compared" in missing.evidence
 
