@@ -10,7 +10,6 @@ import numpy as np
 from ASPECTSLib import __version__
 from ASPECTSLib.atlas.atlas import REGIONS_FILE, TISSUES_FILE, Atlas
 from ASPECTSLib.errors import ErrorCode
-from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.preprocessing.midplane import Midplane
 from ASPECTSLib.registration.quality import RegistrationQuality
@@ -126,7 +125,7 @@ def _region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
 
 def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     warnings = [WarningInfo(note.code.value, note.message) for note in findings.notes]
-    slice_mm = float(canonicalize(scan.volume).volume.spacing_mm[2])
+    slice_mm = float(scan.volume.spacing_mm[findings.key_slices.axis])
     if slice_mm > THICK_SLICE_MM:
         message = f"slices are {slice_mm:.1f} mm thick: small regions are blurred, check IC and C"
         warnings.append(WarningInfo("THICK_SLICES", message))
