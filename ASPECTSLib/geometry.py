@@ -112,6 +112,10 @@ class CanonicalVolume:
         """Return the index along `slice_axis` of the given volume of a canonical slice."""
         return self.volume.array.shape[0] - 1 - index if self.flipped[0] else index
 
+    def reorder(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Bring an array on the grid as it was given to the canonical order of axes."""
+        return np.ascontiguousarray(array.transpose(self.axis_of)[_flips(self.flipped)])
+
     def restore(self, array: NDArray[Any]) -> Volume:
         """Bring an array on the canonical grid back to the grid of the volume as it was given."""
         unflipped = array[_flips(self.flipped)]

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
-from ASPECTSLib.errors import ContentRefusedError, ErrorCode, InputRefusedError, UsageError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, InputRefusedError
+from ASPECTSLib.evidence import (
+    average_slices,
+    averaged_slices,
+    call_regions,
+    compared_map,
+    gather_evidence,
+)
 from ASPECTSLib.geometry import (
     CanonicalVolume,
     Volume,
-    bounding_box,
     canonicalize,
-    crop,
     expand,
     paste,
     resample,
-    shrink,
 )
 from ASPECTSLib.io.scan import Modality, NoteCode, Scan, ScanNote
+from ASPECTSLib.methods import AUTO, CLASSICAL, check_method
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
 from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
-from ASPECTSLib.preprocessing.intensity import registration_image, smooth_in_plane
+from ASPECTSLib.preprocessing.intensity import registration_image
 from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
@@ -39,32 +42,14 @@ from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
 from ASPECTSLib.report.compose import Findings, compose_result
 from ASPECTSLib.report.result import KeySlicesInfo, StudyResult
 from ASPECTSLib.report.writer import StudyImages, write_study
-from ASPECTSLib.scoring.aspects import call_region
-from ASPECTSLib.scoring.asymmetry import (
-    SMOOTHING_MM,
-    compared_tissue,
-    measure_regions,
-    side_difference,
-)
+from ASPECTSLib.scoring.asymmetry import SMOOTHING_MM, side_difference
 from ASPECTSLib.scoring.haemorrhage import largest_hyperdense_ml
 from ASPECTSLib.scoring.key_slices import find_key_slices
-
-CLASSICAL = "classical"
-AUTO = "auto"
-METHODS = (AUTO, CLASSICAL)
 
 MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
 
-SLICE_THICKNESS_MM = 4.0
-"""Thinner slices are averaged to about this for everything but the regions' own grid: thin slices are noisy, readers
-average them too, and a scan of 300 slices would take ten times as long."""
-
 _RESAMPLING_NOTES = frozenset({NoteCode.RESAMPLED_TILT, NoteCode.RESAMPLED_SPACING})
-_CLIP_HU = (
-    -20.0,
-    120.0,
-)  # before smoothing: bone at the rim and metal must not bleed into the brain
 
 
 @dataclass(frozen=True)
@@ -74,7 +59,7 @@ class ScoreOptions:
     Parameters
     ----------
     method
-        One of `METHODS`; `auto` takes the best for the modality.
+        A name of `ASPECTSLib.methods`; `auto` takes the best for the modality.
     age_years
         Overrides the age of the scan's header.
 
@@ -88,9 +73,7 @@ class ScoreOptions:
     age_years: float | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            message = f"expected a method out of {', '.join(METHODS)}, got {self.method}"
-            raise UsageError(ErrorCode.METHOD_UNAVAILABLE, message)
+        check_method(self.method)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +153,7 @@ def score_to_folder(
     scan, options, progress
         As in `score_study`.
     folder
-        Must not exist; check it first with `ASPECTSLib.report.writer.check_output`.
+        Must not exist; check it first with `ASPECTSLib.report.staging.check_output`.
 
     Raises
     ------
@@ -198,7 +181,7 @@ def _check_modality(scan: Scan) -> None:
 
 def _map_regions(volume: Volume, atlas: Atlas, progress: Progress) -> _Mapped:
     """Find the regions, working on the mirror image where that is the agreed handedness."""
-    working = shrink(volume, _averaging(volume))
+    working = average_slices(volume)
     if not is_heavier_on_the_left(working):
         return _register(_prepare(working, progress), volume, atlas, progress)
     mapped = _register(_prepare(mirror(working), progress), volume, atlas, progress)
@@ -207,9 +190,8 @@ def _map_regions(volume: Volume, atlas: Atlas, progress: Progress) -> _Mapped:
     return _Mapped(prepared, labels.with_array(swap_sides(labels.array)), mapped.quality)
 
 
-def _averaging(volume: Volume) -> tuple[int, int, int]:
-    """Return how many voxels along i, j and k are averaged: thin slices only."""
-    return 1, 1, max(round(SLICE_THICKNESS_MM / volume.spacing_mm[2]), 1)
+def _factors(grid: Volume) -> tuple[int, int, int]:
+    return 1, 1, averaged_slices(grid)
 
 
 def _prepare(volume: Volume, progress: Progress) -> _Prepared:
@@ -237,7 +219,7 @@ def _register(prepared: _Prepared, grid: Volume, atlas: Atlas, progress: Progres
             "of them lie beyond its ends"
         )
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
-    mask = expand(prepared.mask.array, _averaging(grid), grid)
+    mask = expand(prepared.mask.array, _factors(grid), grid)
     return _Mapped(prepared, warp_labels(atlas.regions, mapping, mask), quality)
 
 
@@ -249,18 +231,14 @@ def _score(
     canonical: CanonicalVolume,
     mapped: _Mapped,
 ) -> ScoredStudy:
-    prepared, averaging = mapped.prepared, _averaging(canonical.volume)
-    labels = _middle_slices(mapped.labels.array, averaging[2])
-    box = bounding_box(prepared.mask.array)
-    scan_part, mask_part = crop(prepared.volume, box), crop(prepared.mask, box)
-    clipped = scan_part.with_array(np.clip(scan_part.array, *_CLIP_HU))
-    smoothed = smooth_in_plane(clipped, mask_part, SMOOTHING_MM)
-    tissue = compared_tissue(smoothed, mask_part.array)
-    calls = tuple(map(call_region, measure_regions(smoothed, labels[box], tissue)))
+    prepared, grid = mapped.prepared, canonical.volume
+    evidence = gather_evidence(prepared.volume, prepared.mask, averaged_slices(grid))
+    calls = call_regions(evidence, mapped.labels)
+    smoothed = evidence.smoothed
     reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
-    heatmap = side_difference(smoothed, reflected, mask_part.array)
-    hyperdense_ml = largest_hyperdense_ml(smoothed, mask_part.array)
-    key_slices = find_key_slices(mapped.labels.array, float(canonical.volume.spacing_mm[2]))
+    heatmap = side_difference(smoothed, reflected, evidence.mask.array)
+    hyperdense_ml = largest_hyperdense_ml(smoothed, evidence.mask.array)
+    key_slices = find_key_slices(mapped.labels.array, float(grid.spacing_mm[2]))
     findings = Findings(
         calls=calls,
         quality=mapped.quality,
@@ -276,17 +254,13 @@ def _score(
         atlas=atlas,
         notes=notes,
     )
-    difference = paste(heatmap.array, box, prepared.volume)
+    difference = paste(heatmap.array, evidence.box, prepared.volume)
+    compared = compared_map(evidence, prepared.volume, grid)
     images = StudyImages(
-        scan=canonical.restore(canonical.volume.array),
+        scan=canonical.restore(grid.array),
         regions=canonical.restore(mapped.labels.array),
-        heatmap=canonical.restore(expand(difference.array, averaging, canonical.volume).array),
+        heatmap=canonical.restore(expand(difference.array, _factors(grid), grid).array),
+        compared=canonical.restore(compared.array),
         scan_is_resampled=any(note.code in _RESAMPLING_NOTES for note in scan.notes),
     )
     return ScoredStudy(compose_result(scan, findings), images)
-
-
-def _middle_slices(array: NDArray[Any], count: int) -> NDArray[Any]:
-    """Return the middle slice of every block of slices that were averaged."""
-    blocks = array.shape[0] // count
-    return array[count // 2 :: count][:blocks]

@@ -63,14 +63,22 @@ def study_result(affected: Collection[int] = (), *, abstained: bool = False) -> 
     )
 
 
-def study_images(*, scan_is_resampled: bool = False) -> StudyImages:
+def study_images(
+    *, scan_is_resampled: bool = False, infarct: np.ndarray | None = None
+) -> StudyImages:
     """Return an elliptic head of one density, with every region a block of its own."""
     scan = Volume(_head(), centred_affine(SHAPE_KJI, SPACING_MM))
     labels = np.zeros(SHAPE_KJI, np.uint8)
     for region in REGIONS:
         labels[block(region.label)] = region.label
-    heatmap = np.zeros(SHAPE_KJI, np.float32)
-    return StudyImages(scan, scan.with_array(labels), scan.with_array(heatmap), scan_is_resampled)
+    return StudyImages(
+        scan=scan,
+        regions=scan.with_array(labels),
+        heatmap=scan.with_array(np.zeros(SHAPE_KJI, np.float32)),
+        compared=scan.with_array((scan.array > AIR_HU).astype(np.uint8)),
+        infarct=None if infarct is None else scan.with_array(infarct.astype(np.uint8)),
+        scan_is_resampled=scan_is_resampled,
+    )
 
 
 def block(label: int) -> tuple[slice, slice, slice]:

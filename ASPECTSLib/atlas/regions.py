@@ -134,6 +134,9 @@ REGIONS: tuple[Region, ...] = tuple(
 )
 """All 20 regions in the order of their labels."""
 
+INFARCT_COLOUR = (213, 94, 0)
+"""Vermilion of the same palettes, which no region has."""
+
 _BY_KEY = {(region.code, region.side): region for region in REGIONS}
 
 

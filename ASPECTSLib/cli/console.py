@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -72,6 +73,20 @@ class Console:
     @staticmethod
     def _write_line(content: dict[str, object]) -> None:
         print(json.dumps(content), file=sys.stderr, flush=True)
+
+
+def end_with_standard_input() -> None:
+    """Ask this process to stop when its standard input closes: when the program that started it has ended.
+
+    Without this, a crash of that program would leave the work running for nobody.
+    """
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

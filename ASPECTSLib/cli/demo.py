@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         from ASPECTSLib.io.images import write_image
         from ASPECTSLib.io.scan import read_scan
         from ASPECTSLib.pipeline import ScoreOptions, score_to_folder
-        from ASPECTSLib.report.writer import check_output, publish, staging_folder
+        from ASPECTSLib.report.staging import check_output, publish, staging_folder
         from ASPECTSLib.synthesis.patient import make_patient
 
         folder = arguments.output

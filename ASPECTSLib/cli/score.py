@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ASPECTSLib.cli.console import Console, interruptible
+from ASPECTSLib.cli.console import Console, end_with_standard_input, interruptible
 from ASPECTSLib.errors import ErrorCode, ExitCode, InputRefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -45,17 +45,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--frame", type=int, metavar="N", help="frame of a 4-D file, from 0")
     parser.add_argument("--progress", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--end-with-input",
+        action="store_true",
+        help="stop when standard input closes, for programs that call this one",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
     """Score the study that the arguments name."""
     path = _scan_path(arguments)
+    if arguments.end_with_input:
+        end_with_standard_input()
     with interruptible(console) as progress:
         progress.stage("loading", 0.0)
         from ASPECTSLib.io.scan import Modality, read_scan
         from ASPECTSLib.pipeline import ScoreOptions, score_to_folder
-        from ASPECTSLib.report.writer import check_output
+        from ASPECTSLib.report.staging import check_output
 
         options = ScoreOptions(arguments.method, arguments.age)
         check_output(arguments.output)
@@ -71,13 +78,11 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
 
 def summary(result: StudyResult, folder: Path) -> str:
     """Return the result in a few lines of words."""
-    from ASPECTSLib.report.figure import headline, is_affected
+    from ASPECTSLib.report.wording import headline
 
     lines = [headline(result)]
     for side in ("right", "left"):
-        affected = [
-            info.region for info in result.regions if info.side == side and is_affected(info)
-        ]
+        affected = [info.region for info in result.regions if info.side == side and info.final_call]
         lines.append(f"  {side:<5} {', '.join(affected) or '-'}")
     lines += [f"  ! {warning.message}" for warning in result.quality.warnings]
     lines.append(f"  {folder}")

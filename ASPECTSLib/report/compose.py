@@ -13,6 +13,7 @@ from ASPECTSLib.errors import ErrorCode
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.preprocessing.midplane import Midplane
 from ASPECTSLib.registration.quality import RegistrationQuality
+from ASPECTSLib.report.calls import settle
 from ASPECTSLib.report.result import (
     AspectsInfo,
     CoreInfo,
@@ -25,7 +26,7 @@ from ASPECTSLib.report.result import (
     StudyResult,
     WarningInfo,
 )
-from ASPECTSLib.scoring.aspects import RegionCall, total_score
+from ASPECTSLib.scoring.aspects import RegionCall
 from ASPECTSLib.scoring.haemorrhage import FLAGGED_ML
 
 THICK_SLICE_MM = 6.0
@@ -61,11 +62,11 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
         What was found in it.
     """
     abstained = bool(findings.quality.failures)
-    return StudyResult(
+    result = StudyResult(
         input=_input_info(scan, findings.options),
         method=_method_info(findings),
-        aspects=_aspects_info(findings.calls, abstained=abstained),
-        regions=tuple(_region_info(call, abstained=abstained) for call in findings.calls),
+        aspects=AspectsInfo(score=None, side=None, left=None, right=None),
+        regions=tuple(region_info(call, abstained=abstained) for call in findings.calls),
         core=CoreInfo(),
         quality=QualityInfo(
             warnings=tuple(_warnings(scan, findings)),
@@ -77,6 +78,24 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
             },
         ),
         key_slices=findings.key_slices,
+    )
+    return settle(result)
+
+
+def region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
+    """Return a region of the result; without call where the program abstains."""
+    measure = call.measure
+    return RegionInfo(
+        region=call.region.code.value,
+        side=call.region.side.value,
+        affected=None if abstained or not call.compared else call.affected,
+        probability=None if abstained else call.probability,
+        unsure=call.unsure and not abstained,
+        volume_ml=measure.volume_ml,
+        infarct_fraction=call.infarct_fraction,
+        median=measure.median,
+        contralateral_median=measure.contralateral_median,
+        evidence=call.evidence,
     )
 
 
@@ -100,29 +119,6 @@ def _method_info(findings: Findings) -> MethodInfo:
     return MethodInfo(findings.method, __version__, findings.options, models)
 
 
-def _aspects_info(calls: tuple[RegionCall, ...], *, abstained: bool) -> AspectsInfo:
-    if abstained:
-        return AspectsInfo(score=None, side=None, left=None, right=None)
-    total = total_score(call.region for call in calls if call.affected)
-    return AspectsInfo(total.score, total.side.value, total.left, total.right)
-
-
-def _region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
-    measure = call.measure
-    return RegionInfo(
-        region=call.region.code.value,
-        side=call.region.side.value,
-        affected=None if abstained or call.probability is None else call.affected,
-        probability=None if abstained else call.probability,
-        unsure=call.unsure and not abstained,
-        volume_ml=measure.volume_ml,
-        infarct_fraction=None,
-        median=measure.median,
-        contralateral_median=measure.contralateral_median,
-        evidence=call.evidence,
-    )
-
-
 def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     warnings = [WarningInfo(note.code.value, note.message) for note in findings.notes]
     slice_mm = float(scan.volume.spacing_mm[findings.key_slices.axis])
@@ -139,15 +135,6 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
             "rule out haemorrhage before the score is used"
         )
         warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
-    unseen = [call.region for call in findings.calls if call.measure.drop is None]
-    if unseen:
-        names = ", ".join(f"{region.code.value} {region.side.value}" for region in unseen)
-        message = f"too little brain tissue to compare the sides in {names}: read these yourself"
-        warnings.append(WarningInfo("REGION_NOT_COMPARED", message))
-    unsure = [call.region for call in findings.calls if call.unsure]
-    if unsure and not findings.quality.failures:
-        names = ", ".join(f"{region.code.value} {region.side.value}" for region in unsure)
-        warnings.append(WarningInfo("UNSURE_CALLS", f"unsure, look at these yourself: {names}"))
     if findings.quality.failures:
         message = "the atlas does not fit this scan: " + "; ".join(findings.quality.failures)
         warnings.append(WarningInfo(ErrorCode.LOW_REGISTRATION_QUALITY.value, message))

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from io import BytesIO
 from textwrap import shorten, wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.regions import REGIONS, Region, Side
+from ASPECTSLib.atlas.regions import INFARCT_COLOUR, REGIONS, Region, Side
 from ASPECTSLib.geometry import Volume, bounding_box, canonicalize
 from ASPECTSLib.report.result import RegionInfo, StudyResult
+from ASPECTSLib.report.wording import (
+    LEGEND,
+    RESEARCH_ONLY,
+    automatic_text,
+    call_sign,
+    headline,
+    override_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,10 +42,19 @@ _MARGIN_MM = np.array(
 _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
-_RESEARCH_ONLY = "Research use only. Not a medical device."
+_WARNING = "#f0e442"
 
 
-def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volume) -> bytes:
+class FigureImages(Protocol):
+    """The images that the picture is drawn of, on one grid."""
+
+    scan: Volume
+    regions: Volume
+    heatmap: Volume
+    infarct: Volume | None
+
+
+def report_png(result: StudyResult, images: FigureImages) -> bytes:
     """Draw the report picture.
 
     Slices are shown as radiologists see them: the patient's right on the left of the picture, the
@@ -47,8 +64,8 @@ def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volu
     ----------
     result
         What to show.
-    scan, regions, heatmap
-        CT in HU, label map and HU difference, on one grid.
+    images
+        CT in HU, label map, HU difference, and the infarct mask where there is one.
 
     Returns
     -------
@@ -76,27 +93,22 @@ def report_png(result: StudyResult, scan: Volume, regions: Volume, heatmap: Volu
         wspace=0.02,
         hspace=0.06,
     )
-    _draw_slices(figure, grid, result, scan, regions, heatmap)
+    _draw_slices(figure, grid, result, images)
     _draw_header(figure, result)
     _draw_table(figure.add_subplot(grid[:, 3]), result)
-    figure.text(0.005, 0.012, _RESEARCH_ONLY, color=_TEXT, fontsize=10)
+    figure.text(0.005, 0.012, RESEARCH_ONLY, color=_TEXT, fontsize=10)
     buffer = BytesIO()
     # No software name or date in the file: same result, same bytes.
     figure.savefig(buffer, format="png", facecolor=_BACKGROUND, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _draw_slices(
-    figure: Figure,
-    grid,
-    result: StudyResult,
-    scan: Volume,
-    regions: Volume,
-    heatmap: Volume,
-) -> None:
-    canonical = canonicalize(scan)
+def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages) -> None:
+    canonical = canonicalize(images.scan)
     volume = canonical.volume
-    labels, difference = canonicalize(regions).volume.array, canonicalize(heatmap).volume.array
+    labels = canonical.reorder(images.regions.array)
+    difference = canonical.reorder(images.heatmap.array)
+    infarct = None if images.infarct is None else canonical.reorder(images.infarct.array) > 0
     margin = tuple(int(n) for n in np.ceil(_MARGIN_MM / volume.spacing_mm[::-1]))
     # Without any region, which an abstained study may be, the whole slices are shown.
     box = bounding_box(labels > 0 if labels.any() else np.ones(labels.shape, bool), margin)
@@ -105,29 +117,27 @@ def _draw_slices(
     rows = (("ganglionic", key_slices.ganglionic), ("supraganglionic", key_slices.supraganglionic))
     for row, (name, index) in enumerate(rows):
         k = canonical.restore_slice(index)
-        image, label, change = (
-            _radiological(a[k], box) for a in (volume.array, labels, difference)
-        )
         axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
         for axis in axes:
-            axis.imshow(
-                image,
-                cmap="gray",
-                vmin=STROKE_WINDOW_HU[0],
-                vmax=STROKE_WINDOW_HU[1],
-                aspect=aspect,
-            )
-            _mark_sides(axis)
-        _annotate(axes[1], label, result)
-        _overlay_difference(axes[2], change)
-        axes[0].set_title(f"{name}, slice {index}", color=_TEXT, fontsize=10, pad=3)
-        axes[1].set_title("affected filled, others outlined", color=_TEXT, fontsize=10, pad=3)
-        axes[2].set_title(
-            f"HU minus mirrored side: blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}",
-            color=_TEXT,
-            fontsize=10,
-            pad=3,
+            _draw_slice(axis, _radiological(volume.array[k], box), aspect)
+        _annotate(axes[1], _radiological(labels[k], box), result)
+        if infarct is not None:
+            _outline_infarct(axes[1], _radiological(infarct[k], box))
+        _overlay_difference(axes[2], _radiological(difference[k], box))
+        limit = f"blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}"
+        titles = (
+            f"{name}, slice {index}",
+            "affected filled, others outlined",
+            f"HU minus mirrored side: {limit}",
         )
+        for axis, title in zip(axes, titles, strict=True):
+            axis.set_title(title, color=_TEXT, fontsize=10, pad=3)
+
+
+def _draw_slice(axis: Axes, image: NDArray, aspect: float) -> None:
+    lowest, highest = STROKE_WINDOW_HU
+    axis.imshow(image, cmap="gray", vmin=lowest, vmax=highest, aspect=aspect)
+    _mark_sides(axis)
 
 
 def _radiological(image: NDArray, box: tuple[slice, slice, slice]) -> NDArray:
@@ -152,12 +162,18 @@ def _annotate(axis: Axes, labels: NDArray[np.uint8], result: StudyResult) -> Non
             continue
         colour = np.array(region.colour) / 255.0
         info = calls[region.code.value, region.side.value]
-        if is_affected(info):
+        if info.final_call:
             overlay[mask] = (*colour, _FILL)
         axis.contour(mask, levels=[0.5], colors=[colour], linewidths=1.0)
         j, i = _label_place(mask)
         axis.text(i, j, region.code.value, color=_TEXT, fontsize=8, ha="center", va="center")
     axis.imshow(overlay, aspect=axis.get_aspect())
+
+
+def _outline_infarct(axis: Axes, mask: NDArray[np.bool_]) -> None:
+    if mask.any():
+        colour = np.array(INFARCT_COLOUR) / 255.0
+        axis.contour(mask, levels=[0.5], colors=[colour], linewidths=2.0)
 
 
 def _label_place(mask: NDArray[np.bool_]) -> tuple[int, int]:
@@ -177,23 +193,6 @@ def _overlay_difference(axis: Axes, difference: NDArray[np.float32]) -> None:
         alpha=0.65,
         aspect=axis.get_aspect(),
     )
-
-
-def headline(result: StudyResult) -> str:
-    """Return the score in one line of words."""
-    aspects = result.aspects
-    if result.quality.abstained:
-        return "No score: the program abstained"
-    sides = f"right {aspects.right}, left {aspects.left}"
-    edited = ", edited" if any(info.override for info in result.regions) else ""
-    words = {"none": "no region affected", "bilateral": "both sides alike"}
-    side = words.get(str(aspects.side), str(aspects.side).upper())
-    return f"ASPECTS {aspects.score} / 10   {side}   ({sides}{edited})"
-
-
-def is_affected(info: RegionInfo) -> bool:
-    """Return the call that counts: the override where there is one, else the program's."""
-    return bool(info.override.affected if info.override else info.affected)
 
 
 def _draw_header(figure: Figure, result: StudyResult) -> None:
@@ -227,11 +226,11 @@ def _draw_table(axis: Axes, result: StudyResult) -> None:
     axis.text(
         columns[0],
         0.39,
-        "● affected  ○ not affected  ◐ unsure  – not called",
+        LEGEND,
         color=_TEXT,
         fontsize=9,
     )
-    _draw_warnings(axis, result)
+    _draw_notes(axis, result)
 
 
 def _colour(region: Region) -> tuple[float, float, float]:
@@ -240,23 +239,29 @@ def _colour(region: Region) -> tuple[float, float, float]:
 
 
 def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
-    affected = is_affected(info)
-    sign = "◐" if info.unsure and not info.override else ("●" if affected else "○")
-    if info.affected is None and info.override is None:
-        sign = "–"
     probability = "  –  " if info.probability is None else f"{info.probability:.2f}"
     medians = "not compared"
     if info.median is not None and info.contralateral_median is not None:
         medians = f"{info.median:.1f} | {info.contralateral_median:.1f}"
     edited = "  edited" if info.override else ""
-    text = f"{sign} {probability}  {medians}{edited}"
-    axis.text(x, y, text, color=_TEXT, fontsize=10, fontweight="bold" if affected else "normal")
+    text = f"{call_sign(info)} {probability}  {medians}{edited}"
+    weight = "bold" if info.final_call else "normal"
+    axis.text(x, y, text, color=_TEXT, fontsize=10, fontweight=weight)
 
 
-def _draw_warnings(axis: Axes, result: StudyResult) -> None:
+def _draw_notes(axis: Axes, result: StudyResult) -> None:
+    """Write the warnings, then what a person changed, below the table."""
+    notes = [("! ", warning.message, _WARNING) for warning in result.quality.warnings]
+    if result.core.volume_ml is not None:
+        notes.append(("", f"infarct {result.core.volume_ml:.1f} mL", _TEXT))
+    if result.is_edited:
+        notes.append(("edited; ", automatic_text(result), _TEXT))
+    notes += [("edited: ", override_text(info), _TEXT) for info in result.regions if info.override]
+    notes += [("edited: ", f"{e.what}, {e.by}, {e.when}", _TEXT) for e in result.edits]
     y = 0.33
-    for warning in result.quality.warnings:
-        for number, line in enumerate(wrap(shorten(warning.message, 300), 52)):
-            axis.text(0.02, y, ("! " if number == 0 else "  ") + line, color="#f0e442", fontsize=10)
+    for mark, text, colour in notes:
+        for number, line in enumerate(wrap(shorten(text, 300), 52)):
+            indent = mark if number == 0 else " " * len(mark)
+            axis.text(0.02, y, indent + line, color=colour, fontsize=10)
             y -= 0.03
         y -= 0.01

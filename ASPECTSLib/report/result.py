@@ -81,6 +81,11 @@ class RegionInfo:
     evidence: str
     override: OverrideInfo | None = None
 
+    @property
+    def final_call(self) -> bool | None:
+        """The call that counts: the override where there is one, else the program's; None where there is neither."""
+        return self.override.affected if self.override else self.affected
+
 
 @dataclass(frozen=True)
 class CoreInfo:
@@ -109,6 +114,15 @@ class QualityInfo:
 
 
 @dataclass(frozen=True)
+class EditInfo:
+    """Borders changed by a person: `what` is "regions" or "infarct", `when` of the latest change."""
+
+    what: str
+    by: str
+    when: str
+
+
+@dataclass(frozen=True)
 class KeySlicesInfo:
     """Indices of the two key slices, along the slice axis and in the order of the scan as it was given."""
 
@@ -128,9 +142,15 @@ class StudyResult:
     core: CoreInfo
     quality: QualityInfo
     key_slices: KeySlicesInfo | None = None
+    edits: tuple[EditInfo, ...] = ()
     outputs: dict[str, str | None] = field(default_factory=dict)
     timings_s: dict[str, float] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a person changed a call or a border."""
+        return bool(self.edits) or any(info.override for info in self.regions)
 
     def to_json(self) -> str:
         """Return the result as JSON text, numbers rounded, NaN not allowed."""
@@ -183,6 +203,7 @@ def _from_dict(data: dict[str, Any]) -> StudyResult:
             **(quality | {"warnings": tuple(WarningInfo(**w) for w in quality["warnings"])})
         ),
         key_slices=KeySlicesInfo(**key_slices) if key_slices else None,
+        edits=tuple(EditInfo(**edit) for edit in data.get("edits", ())),
         outputs=data["outputs"],
         timings_s=data["timings_s"],
     )

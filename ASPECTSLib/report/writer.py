@@ -2,78 +2,72 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
-from ASPECTSLib.errors import ErrorCode, OutputError, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.images import write_image
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.figure import report_png
-from ASPECTSLib.report.result import QualityInfo, StudyResult, WarningInfo
+from ASPECTSLib.report.result import StudyResult, WarningInfo
+from ASPECTSLib.report.staging import publish, staging_folder
 from ASPECTSLib.report.table import regions_csv
 
 RESULT_FILE = "result.json"
 REGIONS_FILE = "regions.nii.gz"
+INFARCT_FILE = "infarct.nii.gz"
 HEATMAP_FILE = "heatmap.nii.gz"
+COMPARED_FILE = "compared.nii.gz"
 TABLE_FILE = "regions.csv"
 FIGURE_FILE = "report.png"
 SCAN_FILE = "scan.nii.gz"
 
-_STAGING_PREFIX = ".aspects-"
+STUDY_FILES = frozenset(
+    {
+        RESULT_FILE,
+        REGIONS_FILE,
+        INFARCT_FILE,
+        HEATMAP_FILE,
+        COMPARED_FILE,
+        TABLE_FILE,
+        FIGURE_FILE,
+        SCAN_FILE,
+    }
+)
+"""Every file that a folder of results can hold."""
+
+
+class Content(StrEnum):
+    """Parts of a study that can be written."""
+
+    RESULT = "result"
+    TABLE = "table"
+    SEGMENTS = "segments"
+    PICTURE = "picture"
 
 
 @dataclass(frozen=True, eq=False)
 class StudyImages:
-    """The images of a study, on one grid; `scan` is written only where `scan_is_resampled`."""
+    """The images of a study, on one grid; `scan` is written only where `scan_is_resampled`.
+
+    `compared` is the map of `ASPECTSLib.evidence.compared_map`; `infarct` is a
+    mask, or None where there is none.
+    """
 
     scan: Volume
     regions: Volume
     heatmap: Volume
-    scan_is_resampled: bool
-
-
-def check_output(folder: Path) -> None:
-    """Refuse an output folder before any work is done.
-
-    Raises
-    ------
-    UsageError
-        OUTPUT_EXISTS if there is something of that name already.
-    OutputError
-        OUTPUT_NOT_WRITABLE if it cannot be made.
-    """
-    _refuse_existing(folder)
-    with staging_folder(folder):
-        pass
-
-
-def _refuse_existing(folder: Path) -> None:
-    if _is_there(folder):
-        message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
-        raise UsageError(ErrorCode.OUTPUT_EXISTS, message)
-
-
-def _is_there(path: Path) -> bool:
-    """Tell whether there is anything of that name, a broken link too."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _not_writable(path, error) from error
-    return True
+    compared: Volume
+    infarct: Volume | None = None
+    scan_is_resampled: bool = False
 
 
 def write_study(
     result: StudyResult, images: StudyImages, folder: Path, progress: Progress
 ) -> StudyResult:
-    """Write result, table, label map, heat map and picture; the folder appears when all are there.
+    """Write result, table, label maps, heat map and picture; the folder appears when all are there.
 
     Parameters
     ----------
@@ -93,88 +87,117 @@ def write_study(
     """
     with staging_folder(folder) as staging:
         progress.stage("picture", 0.86)
-        result = _with_figure(result, images, staging)
+        result = _write_picture(replace(result, outputs=_outputs(images)), images, staging, None)
         progress.stage("writing", 0.94)
-        write_image(images.regions, staging / REGIONS_FILE)
-        write_image(images.heatmap, staging / HEATMAP_FILE)
-        if images.scan_is_resampled:
-            write_image(images.scan, staging / SCAN_FILE)
-        (staging / TABLE_FILE).write_text(regions_csv(result), encoding="utf-8", newline="")
+        _write_images(images, staging)
+        _write_table(result, staging)
         progress.check()
         result = replace(result, timings_s=dict(progress.timings_s))
-        (staging / RESULT_FILE).write_text(result.to_json(), encoding="utf-8", newline="")
+        _write_result(result, staging)
         publish(staging, folder)
     return result
 
 
-def _with_figure(result: StudyResult, images: StudyImages, staging: Path) -> StudyResult:
-    outputs = {
+def export_study(
+    result: StudyResult,
+    images: StudyImages,
+    folder: Path,
+    contents: Collection[Content] = tuple(Content),
+    *,
+    picture: bytes | None = None,
+    replace_existing: bool = False,
+) -> StudyResult:
+    """Write the chosen parts of a study that was reviewed.
+
+    Parameters
+    ----------
+    result, images
+        As they are now.
+    folder
+        New folder; its parents are made.
+    contents
+        What to write.
+    picture
+        PNG to take instead of the drawn one where matplotlib is not installed.
+    replace_existing
+        Replace a folder of that name, if it holds nothing but files of a study.
+
+    Returns
+    -------
+    StudyResult
+        As written: its `outputs` name the files that are there.
+
+    Raises
+    ------
+    UsageError
+        OUTPUT_EXISTS if there is something of that name that may not be replaced.
+    OutputError
+        If the folder cannot be written.
+    """
+    with staging_folder(folder) as staging:
+        outputs = dict.fromkeys(_outputs(images), None)
+        result = replace(result, outputs=outputs)
+        if Content.SEGMENTS in contents:
+            _write_images(images, staging)
+            result = replace(result, outputs=_outputs(images) | {"figure": None, "table": None})
+        if Content.PICTURE in contents:
+            result = _write_picture(result, images, staging, picture)
+        if Content.TABLE in contents:
+            result = replace(result, outputs=result.outputs | {"table": TABLE_FILE})
+            _write_table(result, staging)
+        if Content.RESULT in contents:
+            _write_result(result, staging)
+        publish(staging, folder, STUDY_FILES if replace_existing else ())
+    return result
+
+
+def _outputs(images: StudyImages) -> dict[str, str | None]:
+    return {
         "regions": REGIONS_FILE,
-        "infarct": None,
+        "infarct": INFARCT_FILE if images.infarct is not None else None,
         "heatmap": HEATMAP_FILE,
+        "compared": COMPARED_FILE,
         "figure": FIGURE_FILE,
         "table": TABLE_FILE,
         "scan": SCAN_FILE if images.scan_is_resampled else None,
     }
+
+
+def _write_images(images: StudyImages, staging: Path) -> None:
+    write_image(images.regions, staging / REGIONS_FILE)
+    write_image(images.heatmap, staging / HEATMAP_FILE)
+    write_image(images.compared, staging / COMPARED_FILE)
+    if images.infarct is not None:
+        write_image(images.infarct, staging / INFARCT_FILE)
+    if images.scan_is_resampled:
+        write_image(images.scan, staging / SCAN_FILE)
+
+
+def _write_picture(
+    result: StudyResult, images: StudyImages, staging: Path, substitute: bytes | None
+) -> StudyResult:
     try:
-        picture = report_png(result, images.scan, images.regions, images.heatmap)
+        picture = report_png(result, images)
     except ImportError:
-        message = "matplotlib is not installed, so there is no picture"
-        warnings = (*result.quality.warnings, WarningInfo("NO_PICTURE", message))
-        quality: QualityInfo = replace(result.quality, warnings=warnings)
-        return replace(result, quality=quality, outputs=outputs | {"figure": None})
+        if substitute is None:
+            return _without_picture(result)
+        picture = substitute
     (staging / FIGURE_FILE).write_bytes(picture)
-    return replace(result, outputs=outputs)
+    return replace(result, outputs=result.outputs | {"figure": FIGURE_FILE})
 
 
-@contextmanager
-def staging_folder(folder: Path) -> Iterator[Path]:
-    """Give a hidden folder beside the wanted one; unless it is published, it goes again, with what was made for it.
-
-    Raises
-    ------
-    OutputError
-        OUTPUT_NOT_WRITABLE if it cannot be made or written to.
-    """
-    made = [parent for parent in folder.absolute().parents if not _is_there(parent)]
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder.parent))
-    except OSError as error:
-        _remove_empty(made)
-        raise _not_writable(folder, error) from error
-    try:
-        yield staging
-    except OSError as error:
-        raise _not_writable(folder, error) from error
-    finally:
-        if staging.exists():
-            shutil.rmtree(staging, ignore_errors=True)
-            _remove_empty(made)
+def _without_picture(result: StudyResult) -> StudyResult:
+    warning = WarningInfo("NO_PICTURE", "matplotlib is not installed, so there is no picture")
+    others = tuple(w for w in result.quality.warnings if w.code != warning.code)
+    quality = replace(result.quality, warnings=(*others, warning))
+    return replace(result, quality=quality, outputs=result.outputs | {"figure": None})
 
 
-def publish(staging: Path, folder: Path) -> None:
-    """Give a staging folder its final name, in one step."""
-    # mkdtemp makes folders for the owner alone; the result is as open as the user's umask says.
-    umask = os.umask(0)
-    os.umask(umask)
-    _refuse_existing(folder)  # it may have been made meanwhile
-    staging.chmod(0o777 & ~umask)
-    staging.rename(folder)
+def _write_table(result: StudyResult, staging: Path) -> None:
+    """Write the table from the result's own JSON, so that a result read back gives the same bytes."""
+    as_written = StudyResult.from_json(result.to_json())
+    (staging / TABLE_FILE).write_text(regions_csv(as_written), encoding="utf-8", newline="")
 
 
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders that were made for nothing, innermost first."""
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return
-
-
-def _not_writable(folder: Path, error: OSError) -> OutputError:
-    reason = error.strerror or type(error).__name__
-    message = f"the output folder {folder.name} cannot be written: {reason}"
-    return OutputError(ErrorCode.OUTPUT_NOT_WRITABLE, message)
+def _write_result(result: StudyResult, staging: Path) -> None:
+    (staging / RESULT_FILE).write_text(result.to_json(), encoding="utf-8", newline="")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, Region, Side
 from ASPECTSLib.scoring.asymmetry import RegionMeasure
+from ASPECTSLib.scoring.overlap import AFFECTED_FRACTION
 
 DEEP_THRESHOLD_HU = 1.5
 """Drop at which C, L, IC and I are as likely affected as not.
@@ -52,11 +53,14 @@ class RegionCall:
         Of being affected, 0 to 1; None where the sides could not be compared.
     evidence
         The reason in words.
+    infarct_fraction
+        Share of the region that a drawn or segmented infarct covers; None where there is none.
     """
 
     measure: RegionMeasure
     probability: float | None
     evidence: str
+    infarct_fraction: float | None = None
 
     @property
     def region(self) -> Region:
@@ -65,14 +69,25 @@ class RegionCall:
 
     @property
     def affected(self) -> bool:
-        """Whether the region costs a point."""
-        return self.probability is not None and self.probability >= AFFECTED_PROBABILITY
+        """Whether the region costs a point: for its density, or for the infarct that covers it."""
+        is_dark = self.probability is not None and self.probability >= AFFECTED_PROBABILITY
+        return is_dark or self._is_covered
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is anything that the call can rest on."""
+        return self.probability is not None or self._is_covered
 
     @property
     def unsure(self) -> bool:
         """Whether the call could as well be the other."""
         lowest, highest = UNSURE_PROBABILITY
-        return self.probability is not None and lowest < self.probability < highest
+        is_between = self.probability is not None and lowest < self.probability < highest
+        return is_between and not self._is_covered
+
+    @property
+    def _is_covered(self) -> bool:
+        return self.infarct_fraction is not None and self.infarct_fraction > AFFECTED_FRACTION
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,17 @@ def call_region(measure: RegionMeasure) -> RegionCall:
         f"({measure.median:.1f} | {measure.contralateral_median:.1f} HU); called from {threshold_hu:.1f} HU"
     )
     return RegionCall(measure, probability, evidence)
+
+
+def with_infarct(call: RegionCall, fraction: float | None) -> RegionCall:
+    """Add to a call how much of its region an infarct covers, 0 to 1, and say so in the evidence."""
+    if not fraction:
+        return replace(call, infarct_fraction=fraction)
+    evidence = (
+        f"infarct covers {fraction:.0%} of the region, affected above {AFFECTED_FRACTION:.0%}; "
+        f"{call.evidence}"
+    )
+    return replace(call, infarct_fraction=fraction, evidence=evidence)
 
 
 def total_score(affected: Iterable[Region]) -> Score:

@@ -85,7 +85,10 @@ def compared_tissue(smoothed: Volume, mask: NDArray[np.bool_]) -> NDArray[np.boo
 
 
 def measure_regions(
-    smoothed: Volume, labels: NDArray[np.uint8], tissue: NDArray[np.bool_]
+    smoothed: Volume,
+    labels: NDArray[np.uint8],
+    tissue: NDArray[np.bool_],
+    volumes_ml: NDArray[np.float64],
 ) -> tuple[RegionMeasure, ...]:
     """Measure all regions, each against the other side.
 
@@ -97,30 +100,35 @@ def measure_regions(
         Region label map, 0 to 20.
     tissue
         Voxels to compare.
+    volumes_ml
+        Volume of each label, shape (21,); regions may reach beyond the part of the scan given here.
 
     Returns
     -------
     tuple of RegionMeasure
         In the order of the labels.
     """
-    count = len(REGIONS) + 1
-    total = np.bincount(labels.ravel(), minlength=count)
-    compared_labels = labels[tissue]
-    values = smoothed.array[tissue]
-    order = np.argsort(compared_labels, kind="stable")
-    sizes = np.bincount(compared_labels, minlength=count)
-    groups = np.split(values[order], np.cumsum(sizes)[:-1])
+    compared_labels, values = labels[tissue], smoothed.array[tissue]
+    sizes = np.bincount(compared_labels, minlength=len(REGIONS) + 1)
+    total = np.round(volumes_ml / smoothed.voxel_volume_ml)
+    groups = np.split(values[np.argsort(compared_labels, kind="stable")], np.cumsum(sizes)[:-1])
     medians = {r: _median(groups[r.label], int(total[r.label])) for r in REGIONS}
     return tuple(
         RegionMeasure(
             region=region,
-            volume_ml=float(total[region.label]) * smoothed.voxel_volume_ml,
-            tissue_fraction=float(sizes[region.label]) / max(int(total[region.label]), 1),
+            volume_ml=float(volumes_ml[region.label]),
+            tissue_fraction=float(sizes[region.label] / max(total[region.label], 1)),
             median=medians[region],
             contralateral_median=medians[contralateral(region)],
         )
         for region in REGIONS
     )
+
+
+def label_volumes_ml(labels: Volume) -> NDArray[np.float64]:
+    """Return the volume of each label of a region label map in mL, shape (21,), background first."""
+    counts = np.bincount(labels.array.ravel(), minlength=len(REGIONS) + 1)
+    return counts * labels.voxel_volume_ml
 
 
 def side_difference(smoothed: Volume, mirrored: Volume, mask: NDArray[np.bool_]) -> Volume:

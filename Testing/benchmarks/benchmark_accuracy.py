@@ -23,7 +23,12 @@ from ASPECTSLib.io.scan import read_scan
 from ASPECTSLib.pipeline import score_study
 from ASPECTSLib.preprocessing.brain import brain_mask, brain_mask_confidence_connected
 from ASPECTSLib.preprocessing.intensity import smooth_in_plane
-from ASPECTSLib.scoring.asymmetry import SMOOTHING_MM, compared_tissue, measure_regions
+from ASPECTSLib.scoring.asymmetry import (
+    SMOOTHING_MM,
+    compared_tissue,
+    label_volumes_ml,
+    measure_regions,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -92,7 +97,9 @@ def drops(volume: Volume, mask: Volume, labels: NDArray[np.uint8]) -> list[float
     smoothed = smooth_in_plane(
         volume.with_array(np.clip(volume.array, -20, 120)), mask, SMOOTHING_MM
     )
-    measures = measure_regions(smoothed, labels, compared_tissue(smoothed, mask.array))
+    volumes_ml = label_volumes_ml(smoothed.with_array(labels))
+    tissue = compared_tissue(smoothed, mask.array)
+    measures = measure_regions(smoothed, labels, tissue, volumes_ml)
     return [measure.drop or 0.0 for measure in measures]
 
 

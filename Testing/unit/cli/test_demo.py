@@ -8,7 +8,14 @@ import pytest
 from ASPECTSLib.errors import ErrorCode, ExitCode
 from ASPECTSLib.io.images import read_image
 
-RESULT_FILES = {"heatmap.nii.gz", "regions.csv", "regions.nii.gz", "report.png", "result.json"}
+RESULT_FILES = {
+    "compared.nii.gz",
+    "heatmap.nii.gz",
+    "regions.csv",
+    "regions.nii.gz",
+    "report.png",
+    "result.json",
+}
 
 
 @pytest.fixture

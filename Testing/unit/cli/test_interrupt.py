@@ -25,11 +25,12 @@ def start_score(synthetic_scan_path):
     """Start `aspects score` as a process of its own; it is ended with the test at the latest."""
     children = []
 
-    def start(folder):
+    def start(folder, *options):
         arguments = ["score", str(synthetic_scan_path), "-o", str(folder), "--progress", "json"]
         child = subprocess.Popen(
-            [sys.executable, "-m", "ASPECTSLib", *arguments],
+            [sys.executable, "-m", "ASPECTSLib", *arguments, *options],
             cwd=ROOT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,6 +70,16 @@ def test_a_signal_ends_the_process_at_once_and_leaves_nothing(start_score, tmp_p
     assert (child.returncode, out) == (ExitCode.CANCELLED, "")
     last = json.loads(err.splitlines()[-1])
     assert last["error"]["code"] == ErrorCode.CANCELLED
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_the_end_of_the_calling_program_ends_the_process_when_asked_for(start_score, tmp_path):
+    child = start_score(tmp_path / "new" / "result", "--end-with-input")
+    wait_for(child, "affine registration")
+    child.stdin.close()
+    child.stdin = None  # `communicate` would flush it
+    assert child.wait(WAIT_S) == ExitCode.CANCELLED
     assert list(tmp_path.iterdir()) == []
 
 

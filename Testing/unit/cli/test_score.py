@@ -19,7 +19,14 @@ from ASPECTSLib.pipeline import ScoredStudy
 from ASPECTSLib.registration import quality
 from ASPECTSLib.report.result import OverrideInfo, StudyResult
 
-FILES = {"heatmap.nii.gz", "regions.csv", "regions.nii.gz", "report.png", "result.json"}
+FILES = {
+    "compared.nii.gz",
+    "heatmap.nii.gz",
+    "regions.csv",
+    "regions.nii.gz",
+    "report.png",
+    "result.json",
+}
 LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
 
 

@@ -9,7 +9,7 @@ from axis_orders import reordered
 from result_phantoms import LOWER_SLICE, SHAPE_KJI, UPPER_SLICE, block, study_images, study_result
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
-from ASPECTSLib.report.figure import _mark_sides, _radiological, headline, is_affected, report_png
+from ASPECTSLib.report.figure import _mark_sides, _radiological, report_png
 from ASPECTSLib.report.result import KeySlicesInfo, OverrideInfo
 
 pytest.importorskip("matplotlib")
@@ -24,8 +24,8 @@ def picture(result=None, scan=None, images=None):
     from matplotlib.image import imread
 
     images = images or study_images()
-    scan = scan or images.scan
-    png = report_png(result or study_result(), scan, images.regions, images.heatmap)
+    images = replace(images, scan=scan or images.scan)
+    png = report_png(result or study_result(), images)
     return np.rint(255 * imread(BytesIO(png))[..., :3]).astype(int)
 
 
@@ -56,8 +56,7 @@ def plain():
 
 
 def test_the_same_result_gives_the_same_picture():
-    images = study_images()
-    arguments = (study_result({12, 16}), images.scan, images.regions, images.heatmap)
+    arguments = (study_result({12, 16}), study_images())
     assert report_png(*arguments) == report_png(*arguments)
 
 
@@ -153,29 +152,6 @@ def test_the_difference_is_blue_where_darker_and_red_where_brighter(plain):
     )
     assert right_of_patient[0] > right_of_patient[2] + 50
     assert left_of_patient[2] > left_of_patient[0] + 50
-
-
-@pytest.mark.parametrize(
-    ("affected", "words"),
-    [
-        ((), "ASPECTS 10 / 10   no region affected"),
-        ((12, 14), "ASPECTS 8 / 10   LEFT   (right 10, left 8)"),
-        ((2, 12), "ASPECTS 9 / 10   both sides alike"),
-    ],
-)
-def test_the_headline_says_score_and_side(affected, words):
-    assert headline(study_result(affected)).startswith(words)
-
-
-def test_the_headline_of_an_abstained_result_has_no_number():
-    words = headline(study_result(abstained=True))
-    assert words == "No score: the program abstained"
-
-
-def test_an_override_wins_over_the_call():
-    info = study_result({1}).regions[0]
-    assert is_affected(info)
-    assert not is_affected(replace(info, override=OverrideInfo(False, "reader", "now", "")))
 
 
 def test_abstained_results_can_be_drawn():

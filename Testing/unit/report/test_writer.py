@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from dataclasses import replace
 
@@ -12,11 +10,18 @@ from result_phantoms import study_images, study_result
 from ASPECTSLib.errors import CancelledError, ErrorCode, OutputError, UsageError
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.report import writer
+from ASPECTSLib.report import staging, writer
 from ASPECTSLib.report.result import StudyResult
-from ASPECTSLib.report.writer import check_output, staging_folder, write_study
+from ASPECTSLib.report.writer import Content, export_study, write_study
 
-FILES = {"heatmap.nii.gz", "regions.csv", "regions.nii.gz", "report.png", "result.json"}
+FILES = {
+    "compared.nii.gz",
+    "heatmap.nii.gz",
+    "regions.csv",
+    "regions.nii.gz",
+    "report.png",
+    "result.json",
+}
 
 
 def write(folder, *, images=None, progress=None):
@@ -130,63 +135,76 @@ def test_cancelling_at_any_point_leaves_nothing(tmp_path, asked_before):
     assert names(tmp_path) == set()
 
 
-def test_a_new_folder_can_be_written(tmp_path):
-    check_output(tmp_path / "new" / "deep" / "result")
-    assert names(tmp_path) == set()
+def export(folder, *contents, **options):
+    return export_study(study_result({12}), study_images(), folder, contents, **options)
 
 
-@pytest.mark.parametrize("content", [(), ("scan.nii.gz",)])
-def test_a_folder_that_exists_is_refused(tmp_path, content):
-    folder = tmp_path / "result"
-    folder.mkdir()
-    for name in content:
-        (folder / name).touch()
-    with pytest.raises(UsageError, match="folder result exists") as caught:
-        check_output(folder)
-    assert caught.value.code is ErrorCode.OUTPUT_EXISTS
-    assert names(folder) == set(content)
-
-
-def test_a_file_of_that_name_is_refused(tmp_path):
-    (tmp_path / "result").touch()
-    with pytest.raises(UsageError) as caught:
-        check_output(tmp_path / "result")
-    assert caught.value.code is ErrorCode.OUTPUT_EXISTS
-
-
-def test_a_dangling_link_of_that_name_is_refused(tmp_path):
-    (tmp_path / "result").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError):
-        check_output(tmp_path / "result")
-
-
-@pytest.mark.parametrize("below", ["result", "deep/result"])
-def test_a_file_in_the_place_of_a_parent_cannot_be_written_into(tmp_path, below):
-    (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OutputError, match="folder result cannot be written") as caught:
-        check_output(tmp_path / "file" / below)
-    assert caught.value.code is ErrorCode.OUTPUT_NOT_WRITABLE
-    assert (tmp_path / "file").read_text() == "no folder"
-
-
-@pytest.mark.parametrize("below", ["", "result"])
-def test_a_name_that_is_too_long_cannot_be_written(tmp_path, below):
-    with pytest.raises(OutputError, match="too long") as caught:
-        check_output(tmp_path / ("x" * 300) / below)
-    assert caught.value.code is ErrorCode.OUTPUT_NOT_WRITABLE
-
-
-@pytest.mark.skipif(os.name != "posix", reason="looks at permissions as POSIX has them")
 @pytest.mark.usefixtures("no_picture")
-def test_the_folder_is_as_open_as_the_users_other_folders(tmp_path):
-    (tmp_path / "other").mkdir()
-    write(tmp_path / "result")
-    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("other", "result")]
-    assert modes[0] == modes[1]
+@pytest.mark.parametrize(
+    ("content", "files"),
+    [
+        (Content.RESULT, {"result.json"}),
+        (Content.TABLE, {"regions.csv"}),
+        (Content.SEGMENTS, {"compared.nii.gz", "heatmap.nii.gz", "regions.nii.gz"}),
+        (Content.PICTURE, {"report.png"}),
+    ],
+)
+def test_an_export_holds_what_was_chosen(tmp_path, content, files):
+    result = export(tmp_path / "out", content)
+    assert names(tmp_path / "out") == files
+    assert {n for n in result.outputs.values() if n} == files - {"result.json"}
 
 
-def test_a_staging_folder_is_gone_when_it_was_not_published(tmp_path):
-    with staging_folder(tmp_path / "result") as staging:
-        (staging / "file").touch()
-        assert staging.parent == tmp_path
-    assert names(tmp_path) == set()
+@pytest.mark.usefixtures("no_picture")
+def test_an_infarct_is_exported_with_the_segments(tmp_path):
+    images = study_images(infarct=study_images().regions.array == 12)
+    result = export_study(study_result(), images, tmp_path / "out", [Content.SEGMENTS])
+    assert result.outputs["infarct"] == "infarct.nii.gz"
+    written = read_image(tmp_path / "out" / "infarct.nii.gz").array
+    assert np.array_equal(written > 0, images.regions.array == 12)
+
+
+def test_an_export_without_matplotlib_takes_the_picture_given(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    export(tmp_path / "out", Content.PICTURE, picture=b"views")
+    assert (tmp_path / "out" / "report.png").read_bytes() == b"views"
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_an_export_replaces_one_before_it_when_asked_to(tmp_path):
+    export(tmp_path / "out", *Content)
+    with pytest.raises(UsageError, match="exists"):
+        export(tmp_path / "out", Content.TABLE)
+    assert names(tmp_path / "out") == FILES
+    export(tmp_path / "out", Content.TABLE, replace_existing=True)
+    assert names(tmp_path / "out") == {"regions.csv"}
+    assert names(tmp_path) == {"out"}
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_an_export_never_replaces_other_files(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").write_text("years of work")
+    with pytest.raises(UsageError, match=r"holds other files \(thesis.docx\)"):
+        export(tmp_path / "out", Content.TABLE, replace_existing=True)
+    assert names(tmp_path) == {"out"}
+    assert (tmp_path / "out" / "thesis.docx").read_text() == "years of work"
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_a_failed_replacement_leaves_the_folder_before_it(tmp_path, monkeypatch):
+    export(tmp_path / "out", *Content)
+    monkeypatch.setattr(staging, "_refuse_existing", failing)
+    with pytest.raises(OutputError):
+        export(tmp_path / "out", Content.TABLE, replace_existing=True)
+    assert names(tmp_path / "out") == FILES
+    assert names(tmp_path) == {"out"}
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_a_result_read_back_gives_the_same_table(tmp_path):
+    write(tmp_path / "first")
+    read = StudyResult.from_json((tmp_path / "first" / "result.json").read_text("utf-8"))
+    export_study(read, study_images(), tmp_path / "second", [Content.TABLE])
+    first, second = (tmp_path / name / "regions.csv" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()

@@ -14,6 +14,7 @@ from ASPECTSLib.scoring.asymmetry import (
     TISSUE_HU,
     RegionMeasure,
     compared_tissue,
+    label_volumes_ml,
     measure_regions,
     side_difference,
 )
@@ -43,8 +44,12 @@ def random_hu(seed=1):
     return np.random.default_rng(seed).normal(33.0, 6.0, SHAPE).astype(np.float32)
 
 
+def measured(smoothed, labels, tissue):
+    return measure_regions(smoothed, labels, tissue, label_volumes_ml(smoothed.with_array(labels)))
+
+
 def measures(hu, labels, tissue):
-    return {m.region: m for m in measure_regions(on_grid(hu), labels, tissue)}
+    return {m.region: m for m in measured(on_grid(hu), labels, tissue)}
 
 
 def swapped(region_measures):
@@ -87,7 +92,7 @@ def test_the_drop_is_how_much_darker_a_region_is_than_its_mirror(
 def test_measures_agree_with_a_loop_over_regions_and_voxels():
     hu, labels = random_hu(), random_labels()
     tissue = (hu > TISSUE_HU[0]) & (np.random.default_rng(2).random(SHAPE) < 0.7)
-    found = measure_regions(on_grid(hu), labels, tissue)
+    found = measured(on_grid(hu), labels, tissue)
     assert [measure.region for measure in found] == list(REGIONS)
     for measure in found:
         voxels = list(zip(labels.ravel(), hu.ravel(), tissue.ravel(), strict=True))

@@ -1,0 +1,76 @@
+"""What follows from the calls of all regions: the totals, and the warnings about calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
+from ASPECTSLib.report.result import AspectsInfo, RegionInfo, StudyResult, WarningInfo
+from ASPECTSLib.scoring.aspects import total_score
+
+NOT_COMPARED = "REGION_NOT_COMPARED"
+UNSURE = "UNSURE_CALLS"
+_CALL_WARNINGS = (NOT_COMPARED, UNSURE)
+
+
+def settle(result: StudyResult) -> StudyResult:
+    """Return the result with totals and warnings that follow from its calls and overrides.
+
+    An abstained study gets a total from the first override on: the reader's, in which regions
+    without a call cost no point.
+    """
+    others = [w for w in result.quality.warnings if w.code not in _CALL_WARNINGS]
+    warnings = (*others, *_call_warnings(result.regions, abstained=result.quality.abstained))
+    return replace(
+        result,
+        aspects=_totals(result.regions),
+        quality=replace(result.quality, warnings=warnings),
+    )
+
+
+def automatic_totals(result: StudyResult) -> AspectsInfo:
+    """Return the totals as they were without overrides."""
+    return _totals(tuple(replace(info, override=None) for info in result.regions))
+
+
+def score_range(result: StudyResult) -> tuple[int, int] | None:
+    """Return the lowest and the highest score that the unsure calls leave open; None without a score."""
+    if result.aspects.score is None:
+        return None
+    lowest, highest = (
+        _totals(tuple(_decided(info, unsure_is=call) for info in result.regions)).score
+        for call in (True, False)
+    )
+    return lowest, highest
+
+
+def _decided(info: RegionInfo, *, unsure_is: bool) -> RegionInfo:
+    is_open = info.unsure and info.override is None
+    return replace(info, affected=unsure_is) if is_open else info
+
+
+def _totals(regions: tuple[RegionInfo, ...]) -> AspectsInfo:
+    if all(info.final_call is None for info in regions):
+        return AspectsInfo(score=None, side=None, left=None, right=None)
+    affected = (info for info in regions if info.final_call)
+    total = total_score(region_of(RegionCode(info.region), Side(info.side)) for info in affected)
+    return AspectsInfo(total.score, total.side.value, total.left, total.right)
+
+
+def _call_warnings(regions: tuple[RegionInfo, ...], *, abstained: bool) -> Iterable[WarningInfo]:
+    """Name the regions that the reader should look at, unless the reader has decided on them."""
+    open_calls = [info for info in regions if info.override is None]
+    unseen = [i for i in open_calls if i.median is None or i.contralateral_median is None]
+    if unseen:
+        yield WarningInfo(
+            NOT_COMPARED,
+            f"too little brain tissue to compare the sides in {_names(unseen)}: read these yourself",
+        )
+    unsure = [info for info in open_calls if info.unsure]
+    if unsure and not abstained:
+        yield WarningInfo(UNSURE, f"unsure, look at these yourself: {_names(unsure)}")
+
+
+def _names(regions: Iterable[RegionInfo]) -> str:
+    return ", ".join(f"{info.region} {info.side}" for info in regions)

@@ -1,0 +1,75 @@
+"""How a result is put in words and signs: the same in panel, picture and command line."""
+
+from __future__ import annotations
+
+from ASPECTSLib.report.calls import automatic_totals, score_range
+from ASPECTSLib.report.result import AspectsInfo, RegionInfo, StudyResult
+
+AFFECTED, NOT_AFFECTED, UNSURE, NOT_CALLED = "●", "○", "◐", "–"
+"""Signs of a call; colour is never the only one."""
+
+LEGEND = (
+    f"{AFFECTED} affected  {NOT_AFFECTED} not affected  {UNSURE} unsure  {NOT_CALLED} not called"
+)
+
+RESEARCH_ONLY = "Research use only. Not a medical device."
+
+_SIDE_WORDS = {"none": "no region affected", "bilateral": "both sides alike"}
+
+
+def headline(result: StudyResult) -> str:
+    """Return the score in one line of words."""
+    aspects = result.aspects
+    if aspects.score is None:
+        return "No score: the program abstained"
+    sides = f"right {aspects.right}, left {aspects.left}"
+    remarks = [sides, *filter(None, [unsure_text(result)]), *["edited"] * result.is_edited]
+    return f"ASPECTS {aspects.score} / 10   {side_text(aspects)}   ({', '.join(remarks)})"
+
+
+def unsure_text(result: StudyResult) -> str:
+    """Return the scores that unsure calls leave open, such as "unsure 5–6"; empty where there is only one."""
+    scores = score_range(result)
+    if scores is None or scores[0] == scores[1]:
+        return ""
+    return f"unsure {scores[0]}–{scores[1]}"
+
+
+def side_text(aspects: AspectsInfo) -> str:
+    """Return the side that the score speaks of, in words."""
+    return _SIDE_WORDS.get(str(aspects.side), str(aspects.side).upper())
+
+
+def automatic_text(result: StudyResult) -> str:
+    """Return the program's own totals, for beside those that a person changed."""
+    aspects = automatic_totals(result)
+    if aspects.score is None:
+        return "automatic: no score"
+    return f"automatic: {aspects.score} (right {aspects.right}, left {aspects.left})"
+
+
+def call_sign(info: RegionInfo) -> str:
+    """Return the sign of the call that counts."""
+    if info.override is None and info.unsure:
+        return UNSURE
+    return plain_sign(info.final_call)
+
+
+def plain_sign(call: bool | None) -> str:
+    """Return the sign of a call."""
+    return NOT_CALLED if call is None else AFFECTED if call else NOT_AFFECTED
+
+
+def call_words(call: bool | None) -> str:
+    """Return a call in words."""
+    return "not called" if call is None else "affected" if call else "not affected"
+
+
+def override_text(info: RegionInfo) -> str:
+    """Say who changed a call, from what, when and why; empty where nobody did."""
+    override = info.override
+    if override is None:
+        return ""
+    reason = f": {override.reason}" if override.reason else ""
+    change = f"{call_words(info.affected)} → {call_words(override.affected)}"
+    return f"{info.region} {info.side}: {change}, {override.by}, {override.when}{reason}"

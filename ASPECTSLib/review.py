@@ -1,0 +1,119 @@
+"""Scoring again after regions or infarct were edited: milliseconds, with nothing but numpy and scipy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, GeometryRefusedError
+from ASPECTSLib.evidence import (
+    DensityEvidence,
+    average_slices,
+    averaged_slices,
+    call_regions,
+    gather_evidence,
+    middle_slices,
+)
+from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
+from ASPECTSLib.preprocessing.units import to_hounsfield
+from ASPECTSLib.report.calls import settle
+from ASPECTSLib.report.compose import region_info
+from ASPECTSLib.report.result import CoreInfo, EditInfo, RegionInfo, StudyResult
+from ASPECTSLib.scoring.severity import severity_of
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewedScan:
+    """A scored scan, made ready for scoring again: its evidence, and the order of its axes."""
+
+    canonical: CanonicalVolume
+    evidence: DensityEvidence
+
+
+def prepare_review(scan: Volume, compared: Volume) -> ReviewedScan:
+    """Gather the evidence of a scored scan once more; takes a second or so.
+
+    Parameters
+    ----------
+    scan
+        The scan as it was scored.
+    compared
+        The map of compared voxels that came with the result, on the grid of the scan.
+
+    Raises
+    ------
+    GeometryRefusedError
+        GEOMETRY_INVALID if the two grids are not of one shape.
+    ContentRefusedError
+        If the scan is no CT, or the map is empty.
+    """
+    if scan.array.shape != compared.array.shape:
+        message = "expected the scan that was scored, got one of another size"
+        raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
+    if not compared.array.any():
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a map with compared voxels")
+    canonical = canonicalize(to_hounsfield(scan)[0])
+    averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
+    mask = middle_slices(canonical.reorder(compared.array) > 0, count)
+    return ReviewedScan(canonical, gather_evidence(averaged, averaged.with_array(mask), count))
+
+
+def rescore(
+    result: StudyResult,
+    scan: ReviewedScan,
+    regions: NDArray[np.uint8],
+    infarct: NDArray[np.bool_] | None = None,
+    edit: EditInfo | None = None,
+) -> StudyResult:
+    """Measure and call all regions again; overrides stay as they are.
+
+    Regions that nobody touched give the result that they gave before.
+
+    Parameters
+    ----------
+    result
+        The present result.
+    scan
+        From `prepare_review`.
+    regions
+        Region label map [k, j, i], 0 to 20, on the grid of the scan.
+    infarct
+        Infarct mask on the same grid. An empty one counts as none where the method made none.
+    edit
+        What was changed, by whom and when; noted in the result.
+    """
+    given = infarct if infarct is not None and _counts(infarct, result) else None
+    labels = scan.canonical.volume.with_array(scan.canonical.reorder(regions))
+    infarcted = None if given is None else scan.canonical.reorder(given)
+    calls = call_regions(scan.evidence, labels, infarcted)
+    abstained = result.quality.abstained
+    updated = tuple(
+        _keep_override(region_info(call, abstained=abstained), info)
+        for call, info in zip(calls, result.regions, strict=True)
+    )
+    core = _core(result.core, given, labels.voxel_volume_ml)
+    return settle(replace(result, regions=updated, core=core, edits=_edits(result, edit)))
+
+
+def _counts(infarct: NDArray[Any], result: StudyResult) -> bool:
+    return bool(infarct.any()) or result.outputs.get("infarct") is not None
+
+
+def _keep_override(updated: RegionInfo, before: RegionInfo) -> RegionInfo:
+    return replace(updated, override=before.override)
+
+
+def _core(core: CoreInfo, infarct: NDArray[np.bool_] | None, voxel_ml: float) -> CoreInfo:
+    if infarct is None:
+        return replace(core, volume_ml=None, severity=None)
+    volume_ml = float(np.count_nonzero(infarct)) * voxel_ml
+    return replace(core, volume_ml=volume_ml, severity=severity_of(volume_ml).value)
+
+
+def _edits(result: StudyResult, edit: EditInfo | None) -> tuple[EditInfo, ...]:
+    if edit is None:
+        return result.edits
+    return (*(old for old in result.edits if old.what != edit.what), edit)
