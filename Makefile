@@ -4,9 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format benchmark cmake-lists clean
+.PHONY: help demo test lint format benchmark screenshots cmake-lists clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +22,13 @@ test: lint ## Check style and layers, then run the tests with coverage
 	@echo "test: running the tests"
 	@$(BIN)/python -m pytest --cov --cov-report=term
 
-lint: $(INSTALLED) ## Check style, format and the layers of imports
+lint: $(INSTALLED_DEV) ## Check style, format and the layers of imports
 	@echo "lint: style, format, layers"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@PYTHONPATH=ASPECTS $(BIN)/lint-imports
 
-format: $(INSTALLED) ## Rewrite the code in the project's format
+format: $(INSTALLED_DEV) ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -35,6 +37,9 @@ benchmark: $(INSTALLED) ## Measure accuracy and run time (Testing/benchmarks)
 	  test -e "$$script" || { echo "benchmark: none in Testing/benchmarks yet"; exit 0; }; \
 	  echo "benchmark: $$script"; PYTHONPATH=Testing $(BIN)/python "$$script"; \
 	done
+
+screenshots: $(INSTALLED_DEV) ## Draw panel and views of the synthetic patient (Resources/Screenshots)
+	@PYTHONPATH=Testing:ASPECTS $(BIN)/python Testing/screenshots.py
 
 cmake-lists: ## Name every Python file in the CMake lists
 	@$(PYTHON) Testing/cmake_lists.py
@@ -50,7 +55,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "setup: '$(PYTHON)' cannot make virtual environments (ensurepip is missing);" \
 	       "on Debian or Ubuntu install the package python3-venv"; exit 1; }
-	@echo "setup: making .venv and installing (about a minute, once)"
+	@echo "setup: making .venv and installing (half a minute, once)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@echo "setup: installing what the tests need, Slicer's libraries and Qt among it (two minutes, once)"
+	@$(PIP_INSTALL) -e '.[dev]'
 	@touch $@

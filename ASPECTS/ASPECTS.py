@@ -1,29 +1,31 @@
-"""The ASPECTS module of 3D Slicer: choose a head CT, press Score, see the score and the regions."""
+"""The ASPECTS module of 3D Slicer: score a head scan, see why, correct it, and export it."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
+import getpass
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import qt
 import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
-from ASPECTSSlicer import LIBRARY_ROOT
-from ASPECTSSlicer.outcome import RESULT_EXIT_CODES, readOutcome
-from ASPECTSSlicer.process import ChildProcess, findPython, scoreCommand
-from ASPECTSSlicer.segmentations import loadRegions
-from ASPECTSSlicer.volumes import writeVolume
+from ASPECTSLib.report.result import StudyResult
+from ASPECTSSlicer.files import FileOutcome, scoreFile
+from ASPECTSSlicer.layout import registerLayout
+from ASPECTSSlicer.panel import Panel
+from ASPECTSSlicer.parameters import ASPECTSParameters
+from ASPECTSSlicer.results import findResult, readStudy
+from ASPECTSSlicer.runs import Request, ScoringRun
+from ASPECTSSlicer.sample import loadSample, registerSample
 
-POLL_INTERVAL_MS = 200
+_POLL_S = 0.05
 
 
 class ASPECTS(ScriptedLoadableModule):
@@ -32,154 +34,199 @@ class ASPECTS(ScriptedLoadableModule):
     def __init__(self, parent) -> None:
         super().__init__(parent)
         parent.title = "ASPECTS"
-        parent.categories = ["Quantification"]
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
         parent.contributors = ["ASPECTS for 3D Slicer contributors"]
-        parent.helpText = (
-            "Scores early ischaemic change on a head CT by ASPECTS and shows the twenty regions. "
+        parent.helpText = _(
+            "Scores early ischaemic change on a head CT by ASPECTS, and shows why. Choose the scan, press "
+            "Score, go through the regions, switch those that you read differently, and export the result. "
             "Research use only."
         )
-        parent.acknowledgementText = "Sources of the atlases: see NOTICE in the repository."
+        parent.acknowledgementText = _("Sources of the atlases: see NOTICE in the repository.")
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
+
+    def onStartupCompleted(self) -> None:
+        """Offer the sample patient, the logic in Slicer's console, and the layout to saved scenes."""
+        folder = Path(slicer.util.modulePath("ASPECTS")).parent
+        registerSample(folder / "Resources" / "Icons" / "ASPECTS.png")
+        ASPECTSLogic().attach()
+        if slicer.app.layoutManager() is not None:  # None without a main window
+            registerLayout(slicer.app.layoutManager().layoutLogic().GetLayoutNode())
 
 
-@dataclass
-class ScoringRun:
-    """A scan that is being scored: its node, its folder and its process."""
-
-    volumeNode: slicer.vtkMRMLScalarVolumeNode
-    folder: tempfile.TemporaryDirectory
-    resultFolder: Path
-    process: ChildProcess
-
-    def close(self) -> None:
-        """End the child if it still runs and remove the scan and the result from the disk."""
-        self.process.cancel()
-        self.folder.cleanup()
-
-
-class ASPECTSWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
-    """The panel: it starts a run, asks after it and shows its end."""
+class ASPECTSWidget(ScriptedLoadableModuleWidget):
+    """The widget that Slicer makes; `Panel` does the work."""
 
     def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
         self.logic: ASPECTSLogic | None = None
-        self.run: ScoringRun | None = None
+        self.panel: Panel | None = None
+        self._isEntered = False
+        super().__init__(parent)
 
     def setup(self) -> None:
         """Build the panel when the module is opened for the first time."""
         super().setup()
-        panel = slicer.util.loadUI(self.resourcePath("UI/ASPECTS.ui"))
-        self.layout.addWidget(panel)
-        self.ui = slicer.util.childWidgetVariables(panel)
-        panel.setMRMLScene(slicer.mrmlScene)
+        widget = slicer.util.loadUI(self.resourcePath("UI/ASPECTS.ui"))
+        self.layout.addWidget(widget)
+        self.ui = slicer.util.childWidgetVariables(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
         self.logic = ASPECTSLogic()
-        self.timer = qt.QTimer()
-        self.timer.setInterval(POLL_INTERVAL_MS)
-        self.timer.connect("timeout()", self.onTimer)
-        self.ui.scoreButton.connect("clicked(bool)", self.onScore)
-        self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
-        self.ui.volumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.updateButtons)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.showIdle("Choose a head CT and press Score.")
+        self.logic.attach()
+        self.panel = Panel(
+            self.ui,
+            widget,
+            slicer.mrmlScene,
+            slicer.app.layoutManager(),
+            self.logic.startRun,
+            userName(),
+        )
+        scene = slicer.mrmlScene
+        self.panel.addObserver(scene, scene.EndCloseEvent, self.onSceneEnd)
+        self.panel.addObserver(scene, scene.EndImportEvent, self.onSceneEnd)
+
+    def enter(self) -> None:
+        """Take up the scene whenever the module is opened."""
+        self._isEntered = True
+        self.panel.enter(self.logic.getParameterNode())
+
+    def exit(self) -> None:
+        """Leave Slicer as it was before."""
+        self._isEntered = False
+        self.panel.exit()
 
     def cleanup(self) -> None:
         """Leave nothing running and nothing observed when the module goes."""
-        self.endRun()
-        self.removeObservers()
+        if self.panel is not None:
+            self.panel.cleanup()
 
-    def onScore(self, _checked: bool = False) -> None:
-        """Start scoring the chosen volume."""
-        with slicer.util.tryWithErrorDisplay("Scoring could not be started."):
-            self.run = self.logic.startRun(self.ui.volumeSelector.currentNode())
-            self.ui.progressBar.setValue(0)
-            self.ui.resultLabel.setText("Scoring ...")
-            self.timer.start()
-            self.updateButtons()
-
-    def onCancel(self, _checked: bool = False) -> None:
-        """Stop the run at once."""
-        self.showIdle("Cancelled.")
-
-    def onSceneStartClose(self, _caller, _event) -> None:
-        """Stop the run whose scan is about to go."""
-        self.showIdle("Choose a head CT and press Score.")
-
-    def onTimer(self) -> None:
-        """Show how far the run is, or its end."""
-        progress = self.run.process.poll()
-        if progress is not None:
-            self.ui.progressBar.setValue(round(100 * progress.fraction))
-            self.ui.resultLabel.setText(f"{progress.stage} ...")
-        if self.run.process.exitCode() is None:
-            return
-        self.timer.stop()
-        text = "The result could not be shown."
-        with slicer.util.tryWithErrorDisplay(text):
-            text = self.logic.finishRun(self.run)
-        self.showIdle(text)
-
-    def showIdle(self, text: str) -> None:
-        """Show a sentence and wait for the user."""
-        self.endRun()
-        self.ui.progressBar.setValue(0)
-        self.ui.resultLabel.setText(text)
-        self.updateButtons()
-
-    def endRun(self) -> None:
-        """Stop the run, if there is one, and remove its files."""
-        self.timer.stop()
-        if self.run is not None:
-            self.run.close()
-        self.run = None
-
-    def updateButtons(self, _node=None) -> None:
-        """Enable what makes sense now."""
-        running = self.run is not None
-        self.ui.volumeSelector.setEnabled(not running)
-        self.ui.scoreButton.setEnabled(
-            not running and self.ui.volumeSelector.currentNode() is not None
-        )
-        self.ui.cancelButton.setEnabled(running)
-        self.ui.progressBar.setVisible(running)
+    def onSceneEnd(self, _caller: object, _event: str) -> None:
+        """Take up another scene."""
+        if self._isEntered:
+            self.panel.enter(self.logic.getParameterNode())
 
 
 class ASPECTSLogic(ScriptedLoadableModuleLogic):
-    """Start a run and bring its result into the scene; opens no dialog."""
+    """What can be done without the panel; opens no dialog.
 
-    def startRun(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> ScoringRun:
-        """Write the volume to a folder of its own, without the patient's name, and score it."""
-        folder = tempfile.TemporaryDirectory(prefix="aspects-", dir=slicer.app.temporaryPath)
-        scan, resultFolder = Path(folder.name) / "scan.nii.gz", Path(folder.name) / "result"
-        writeVolume(volumeNode, scan)
-        command = scoreCommand(findPython(), scan, resultFolder)
-        process = ChildProcess(command, LIBRARY_ROOT, slicer.util.startupEnvironment())
-        return ScoringRun(volumeNode, folder, resultFolder, process)
+    In Slicer's console: `slicer.modules.aspects.logic().score(volumeNode)`.
+    """
 
-    def finishRun(self, run: ScoringRun) -> str:
-        """Add the regions of an ended run to the scene and return the sentence to show."""
-        run.process.poll()
-        if run.process.exitCode() not in RESULT_EXIT_CODES:
-            return run.process.describeFailure()
-        outcome = readOutcome(run.resultFolder)
-        if outcome.regionsFile is not None:
-            loadRegions(slicer.mrmlScene, outcome.regionsFile, run.volumeNode)
-        return outcome.text
+    def getParameterNode(self) -> ASPECTSParameters:
+        """Return what the panel remembers, from the scene."""
+        return ASPECTSParameters(super().getParameterNode())
+
+    def attach(self) -> None:
+        """Hang `score` and `scoreFiles` on what `slicer.modules.aspects.logic()` returns."""
+        moduleLogic = slicer.modules.aspects.logic()
+        moduleLogic.score, moduleLogic.scoreFiles = self.score, self.scoreFiles
+
+    def startRun(self, request: Request) -> ScoringRun:
+        """Start scoring volumes of the scene."""
+        return ScoringRun(request, Path(slicer.app.temporaryPath), _environment())
+
+    def score(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        method: str = "auto",
+        ageYears: float | None = None,
+    ) -> StudyResult:
+        """Score a head CT of the scene, wait for the end, and add the result to the scene.
+
+        Slicer stays alive meanwhile. A result that the volume had before is replaced.
+
+        Raises
+        ------
+        ScoringError
+            If there is no result; `failure.code` and `failure.message` say why.
+        """
+        run = self.startRun(Request({"ncct": volumeNode}, method, ageYears))
+        try:
+            while not run.process.ended(_POLL_S):
+                slicer.app.processEvents()
+            return readStudy(run.finish(slicer.mrmlScene))
+        finally:
+            run.close()
+
+    def scoreFiles(
+        self,
+        paths: Iterable[str | Path],
+        outputDir: str | Path,
+        method: str = "auto",
+        ageYears: float | None = None,
+    ) -> list[FileOutcome]:
+        """Score files or DICOM folders one after another, each to a folder of its own in `outputDir`.
+
+        They are scored as by `aspects score`; nothing is added to the scene. A case that fails
+        costs that case only: its outcome has a `failure` in the place of a `result`.
+        """
+        return [
+            scoreFile(
+                Path(path),
+                Path(outputDir),
+                Request({}, method, ageYears),
+                _environment(),
+                slicer.app.processEvents,
+            )
+            for path in paths
+        ]
 
 
 class ASPECTSTest(ScriptedLoadableModuleTest):
-    """Checks that need the real application; the rest is tested without it, under Testing/."""
+    """The same cases as under Testing/widget, in the real application."""
+
+    def setUp(self) -> None:
+        """Begin with an empty scene."""
+        slicer.mrmlScene.Clear(0)
 
     def runTest(self) -> None:
-        """Run all checks on an empty scene."""
-        slicer.mrmlScene.Clear(0)
-        self.test_volumeWithoutHeadIsRefusedWithASentence()
+        """Run all checks."""
+        for test in (
+            self.test_theSamplePatientIsScored,
+            self.test_volumeOfAirIsRefusedWithACode,
+            self.test_thePanelShowsTheResultAndUndoesASwitch,
+        ):
+            self.setUp()
+            test()
 
-    def test_volumeWithoutHeadIsRefusedWithASentence(self) -> None:
-        """A volume of air goes through the child process and comes back refused."""
+    def test_theSamplePatientIsScored(self) -> None:
+        """The child process finds the three infarcted regions of the synthetic patient."""
+        result = ASPECTSLogic().score(loadSample(slicer.mrmlScene))
+        affected = {(info.region, info.side) for info in result.regions if info.affected}
+        self.assertEqual(affected, {("I", "left"), ("L", "left"), ("M2", "left")})
+
+    def test_volumeOfAirIsRefusedWithACode(self) -> None:
+        """A volume without a head comes back refused, and the scene stays as it was."""
+        import numpy as np
+
+        from ASPECTSSlicer.runs import ScoringError
+
         volumeNode = slicer.util.addVolumeFromArray(np.full((30, 64, 64), -1000, dtype=np.int16))
-        logic = ASPECTSLogic()
-        run = logic.startRun(volumeNode)
-        run.process.wait()
-        text = logic.finishRun(run)
-        run.close()
-        assert run.process.failure is not None, text
+        volumeNode.SetSpacing(3.0, 3.0, 5.0)
+        with self.assertRaises(ScoringError) as caught:
+            ASPECTSLogic().score(volumeNode)
+        self.assertEqual(caught.exception.failure.code, "NO_SIGNAL")
+        self.assertIsNone(findResult(slicer.mrmlScene, volumeNode))
+
+    def test_thePanelShowsTheResultAndUndoesASwitch(self) -> None:
+        """Score, switch M3 right by hand, undo."""
+        from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
+
+        volumeNode = loadSample(slicer.mrmlScene)
+        ASPECTSLogic().score(volumeNode)
+        slicer.util.selectModule("ASPECTS")
+        widget = slicer.modules.ASPECTSWidget
+        widget.ui.ncctSelector.setCurrentNode(volumeNode)
+        self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 7 / 10")
+        widget.panel.switchRegion(region_of(RegionCode.M3, Side.LEFT))
+        self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 6 / 10")
+        widget.panel.onUndo()
+        self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 7 / 10")
+
+
+def userName() -> str:
+    """Return who is at the screen: as Slicer's settings know it, or the account's name."""
+    information = slicer.app.applicationLogic().GetUserInformation()
+    return information.GetName() or information.GetLogin() or getpass.getuser()
+
+
+def _environment() -> dict[str, str]:
+    return slicer.util.startupEnvironment()

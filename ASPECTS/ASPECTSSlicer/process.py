@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+KILLED, CRASHED = "PROCESS_KILLED", "PROCESS_FAILED"
+"""Codes of a child that ended without words of its own."""
+
 _KEPT_LINES = 50  # of other output, for the details of an error
 
 
@@ -33,6 +36,9 @@ class Failure:
     code: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
 
 def findPython() -> str:
     """Return the path of Slicer's own Python.
@@ -49,10 +55,34 @@ def findPython() -> str:
     return python
 
 
-def scoreCommand(python: str, scan: Path, resultFolder: Path) -> list[str]:
-    """Return the command that scores a scan into a folder that does not exist yet."""
-    command = [python, "-m", "ASPECTSLib", "score", str(scan)]
-    return [*command, "-o", str(resultFolder), "--progress", "json"]
+def scoreCommand(
+    python: str,
+    scans: Mapping[str, Path],
+    resultFolder: Path,
+    method: str = "auto",
+    ageYears: float | None = None,
+) -> list[str]:
+    """Return the command that scores a study into a folder that does not exist yet.
+
+    Parameters
+    ----------
+    python
+        The interpreter.
+    scans
+        Files or DICOM folders by what they show, as the options of the command line: "ncct" and so on;
+        "" for one that is to be recognised.
+    resultFolder
+        Where the result goes.
+    method, ageYears
+        As the options of the same names.
+    """
+    command = [python, "-m", "ASPECTSLib", "score"]
+    for kind, path in scans.items():
+        command += [f"--{kind}", str(path)] if kind else [str(path)]
+    command += ["-o", str(resultFolder), "--method", method]
+    if ageYears is not None:
+        command += ["--age", f"{ageYears:g}"]
+    return [*command, "--progress", "json", "--end-with-input"]
 
 
 def parseLine(line: str) -> Progress | Failure | None:
@@ -95,7 +125,7 @@ class ChildProcess:
             command,
             cwd=workingFolder,
             env={**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to: the child ends when it closes
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -122,12 +152,28 @@ class ChildProcess:
         """Return the exit code, or None while the child runs or writes."""
         return None if self._reader.is_alive() else self._process.poll()
 
-    def describeFailure(self) -> str:
-        """Say why there is no result: the child's own sentence and code, or how it ended."""
+    def describeFailure(self) -> Failure:
+        """Say why there is no result: the child's own words, or how it ended."""
         if self.failure is not None:
-            return f"{self.failure.message} ({self.failure.code})"
-        lastLine = self.otherOutput[-1] if self.otherOutput else "it said nothing"
-        return f"Scoring ended with exit code {self.exitCode()}: {lastLine}"
+            return self.failure
+        code = self.exitCode()
+        if code is not None and code < 0:
+            message = (
+                f"The scoring program was ended from outside ({_signalName(-code)}). "
+                "Nothing was changed; score again, and free some memory if it happens again."
+            )
+            return Failure(KILLED, message)
+        message = f"The scoring program failed (exit code {code}). Nothing was changed."
+        return Failure(CRASHED, message)
+
+    def details(self) -> str:
+        """Return what else the child said last, for a report of an error."""
+        return "\n".join(self.otherOutput)
+
+    def ended(self, timeout_s: float) -> bool:
+        """Wait for the end of the child for a moment, and return whether it came."""
+        self._reader.join(timeout_s)
+        return self.exitCode() is not None
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Wait for the end of the child and return its exit code."""
@@ -139,6 +185,7 @@ class ChildProcess:
         if self._process.poll() is None:
             _killGroup(self._process)
         self.wait()
+        self._process.stdin.close()
 
     def _readLines(self) -> None:
         with self._process.stdout as output:
@@ -150,6 +197,13 @@ class ChildProcess:
             return self._lines.get_nowait()
         except Empty:
             return None
+
+
+def _signalName(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _groupOfItsOwn() -> dict[str, int | bool]:

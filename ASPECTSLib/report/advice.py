@@ -18,8 +18,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "THICK_SLICES": "Read the deep regions yourself, or score a thinner reconstruction.",
         "TILTED_HEAD": "Step through the slices and correct the regions' borders where they are off.",
         "HAEMORRHAGE_SUSPECTED": "Look for blood before anything else; the score is not meant for haemorrhage.",
-        "REGION_NOT_COMPARED": "Call these regions by hand.",
-        "UNSURE_CALLS": "Look at each and switch it where you read it differently.",
+        "REGION_NOT_COMPARED": "Switch those that are affected.",
+        "UNSURE_CALLS": "Switch what you read differently.",
         "LOW_REGISTRATION_QUALITY": "Look at the regions in the views; call the regions by hand.",
         "NO_PICTURE": "Install matplotlib under Advanced to have the picture drawn.",
     }

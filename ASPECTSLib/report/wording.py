@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ASPECTSLib.report.calls import automatic_totals, score_range
-from ASPECTSLib.report.result import AspectsInfo, RegionInfo, StudyResult
+from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult
 
 AFFECTED, NOT_AFFECTED, UNSURE, NOT_CALLED = "●", "○", "◐", "–"
 """Signs of a call; colour is never the only one."""
@@ -73,3 +73,41 @@ def override_text(info: RegionInfo) -> str:
     reason = f": {override.reason}" if override.reason else ""
     change = f"{call_words(info.affected)} → {call_words(override.affected)}"
     return f"{info.region} {info.side}: {change}, {override.by}, {override.when}{reason}"
+
+
+def measured_text(right: RegionInfo, left: RegionInfo) -> str:
+    """Return what was measured in a region of both sides: densities, how much darker, infarcted shares."""
+    parts = []
+    if right.median is None or left.median is None:
+        parts.append("not compared")
+    else:
+        parts.append(f"{right.median:.1f} | {left.median:.1f} HU {_darker(right, left)}".rstrip())
+    fractions = [right.infarct_fraction, left.infarct_fraction]
+    if any(fractions):
+        shares = " | ".join(NOT_CALLED if f is None else f"{f:.0%}" for f in fractions)
+        parts.append(f"infarct {shares}")
+    return ", ".join(parts)
+
+
+def _darker(right: RegionInfo, left: RegionInfo) -> str:
+    """Say by how much of the brighter side the other is darker; nothing for less than half a per cent."""
+    darker, brighter = sorted([right.median, left.median])
+    share = round(100 * (1 - darker / brighter)) if brighter > 0 else 0
+    return f"−{share} %" if share else ""
+
+
+def change_text(info: RegionInfo) -> str:
+    """Say in short how a call was changed: "auto ● → ○ by Reader 14:02"; empty where it was not."""
+    override = info.override
+    if override is None:
+        return ""
+    automatic = UNSURE if info.unsure else plain_sign(info.affected)
+    time = override.when.rpartition(" ")[2]
+    return f"auto {automatic} → {plain_sign(override.affected)} by {override.by} {time}"
+
+
+def core_text(core: CoreInfo) -> str:
+    """Return the volume of the infarct and its severity group."""
+    if core.volume_ml is None:
+        return "core –"
+    return f"core {core.volume_ml:.1f} mL   {(core.severity or '').replace('-', '–')}".rstrip()

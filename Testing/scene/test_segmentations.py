@@ -1,137 +1,150 @@
-"""Region maps become segments of the real MRML scene."""
+"""Regions and infarct are segmentations of the real MRML scene, with names, codes, colours and styles."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from scene_phantoms import SHAPE_KJI, label_volume
 
-from ASPECTSLib.atlas.regions import REGIONS
+pytest.importorskip("slicer", reason="needs the package slicer-core")
 
-SIZE = (24, 20, 12)  # i, j, k
+import slicer
+from slicer.util import arrayFromVolume
+from vtk import vtkStringArray
+
+from ASPECTSLib.atlas.regions import (
+    INFARCT_COLOUR,
+    REGIONS,
+    RegionCode,
+    Side,
+    region_of,
+)
+from ASPECTSSlicer.grids import fillVolume
+from ASPECTSSlicer.segmentations import (
+    INFARCT_ID,
+    createInfarct,
+    createRegions,
+    regionOf,
+    segmentId,
+    setOutlinesVisible,
+    styleRegions,
+)
+
+M2_LEFT = region_of(RegionCode.M2, Side.LEFT)
+LAYER = "Binary labelmap"
 
 
 @pytest.fixture
-def scan_file(tmp_path):
-    path = tmp_path / "scan.nii.gz"
-    voxels = np.random.default_rng(0).integers(-1000, 1000, SIZE[::-1], dtype=np.int16)
-    sitk.WriteImage(_image(voxels), path)
-    return path
+def regions(scene):
+    return _regions(scene)
 
 
 @pytest.fixture
-def volume_node(scene, scan_file):
-    import slicer
-
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT head")
-    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-    storage.SetFileName(str(scan_file))
-    assert storage.ReadData(node)
-    return node
+def grid(scene, add_volume):
+    return add_volume(scene, label_volume())
 
 
-@pytest.fixture
-def regions_file(tmp_path):
-    """A block of eight voxels for each region but the last, whose label does not occur."""
-    path = tmp_path / "regions.nii.gz"
-    sitk.WriteImage(_image(_label_array()), path)
-    return path
-
-
-def test_each_region_is_a_segment_with_name_and_colour(scene, volume_node, regions_file):
-    segmentation = _load(scene, volume_node, regions_file).GetSegmentation()
-    segments = [segmentation.GetNthSegment(order) for order in range(20)]
-    assert segmentation.GetNumberOfSegments() == len(REGIONS)
+def test_each_region_is_a_segment_with_id_name_and_colour(regions):
+    segmentation = regions.GetSegmentation()
+    identifiers = segmentation.GetSegmentIDs()
+    segments = [segmentation.GetSegment(one) for one in identifiers]
+    assert list(identifiers) == [f"{r.code}_{r.side}" for r in REGIONS]
     assert [segment.GetName() for segment in segments] == [f"{r.code} {r.side}" for r in REGIONS]
     colours = [tuple(round(255 * c) for c in segment.GetColor()) for segment in segments]
     assert colours == [region.colour for region in REGIONS]
 
 
-def test_segments_hold_the_voxels_of_their_region(scene, volume_node, regions_file):
-    node = _load(scene, volume_node, regions_file)
+def test_each_region_has_the_code_of_its_anatomy_and_side(regions):
+    for region in REGIONS:
+        entry = _entry(_segment(regions, region))
+        assert _code(entry.GetCategoryObject()) == ("SCT", "123037004", "Anatomical Structure")
+        terms = region.terminology
+        assert _code(entry.GetTypeObject()) == (terms.scheme, terms.value, terms.meaning)
+        assert entry.GetTypeModifierObject().GetCodeMeaning().lower() == region.side
+
+
+def test_infarct_has_its_code_and_a_colour_of_its_own(scene):
+    node = _infarct(scene, np.zeros(SHAPE_KJI, bool))
+    segment = node.GetSegmentation().GetSegment(INFARCT_ID)
+    entry = _entry(segment)
+    assert _code(entry.GetTypeObject()) == ("SCT", "55641003", "Infarct")
+    assert _code(entry.GetRegionObject()) == ("SCT", "12738006", "Brain")
+    assert tuple(round(255 * c) for c in segment.GetColor()) == INFARCT_COLOUR
+    assert INFARCT_COLOUR not in {region.colour for region in REGIONS}
+
+
+def test_all_regions_share_one_image_also_those_that_do_not_occur(regions):
+    assert regions.GetSegmentation().GetNumberOfLayers(LAYER) == 1
+    assert regions.GetSegmentation().GetNumberOfSegments() == 20
+
+
+def test_segments_hold_the_voxels_of_their_region_as_slicer_exports_them(application_scene):
+    node = _regions(application_scene)
+    reference = application_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    fillVolume(reference, label_volume())
+    exported = application_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
     for region in REGIONS[:-1]:
-        mask = _mask(node, region, volume_node)
-        np.testing.assert_array_equal(mask, _label_array() == region.label)
+        identifiers = vtkStringArray()
+        identifiers.InsertNextValue(segmentId(region))
+        assert logic.ExportSegmentsToLabelmapNode(node, identifiers, exported, reference)
+        mask = arrayFromVolume(exported) > 0
+        np.testing.assert_array_equal(mask, label_volume().array == region.label)
 
 
-def test_region_outside_the_scan_is_an_empty_segment(scene, volume_node, regions_file):
-    node = _load(scene, volume_node, regions_file)
-    assert not np.any(_mask(node, REGIONS[-1], volume_node))
+def test_affected_regions_are_filled_others_are_outlines(regions):
+    styleRegions(regions, {"M2_left": True, "M2_right": False, "C_left": None})
+    display = regions.GetDisplayNode()
+    fill = {one: display.GetSegmentOpacity2DFill(one) for one in ("M2_left", "M2_right", "C_left")}
+    assert fill == {"M2_left": 0.4, "M2_right": 0.0, "C_left": 0.0}
+    outlines = [display.GetSegmentOpacity2DOutline(one) for one in ("M2_left", "M2_right")]
+    assert outlines == [1.0, 1.0]
+    assert 0 < display.GetSegmentOpacity2DOutline("C_left") < 1
+    assert display.GetOpacity2DFill() == 1.0
+    assert display.GetSliceIntersectionThickness() == 1
 
 
-def test_regions_follow_the_transform_of_the_scan(scene, volume_node, regions_file):
-    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    volume_node.SetAndObserveTransformNodeID(transform.GetID())
-    assert _load(scene, volume_node, regions_file).GetTransformNodeID() == transform.GetID()
+def test_region_that_is_called_again_changes_its_look_but_not_its_colour(regions):
+    before = _segment(regions, M2_LEFT).GetColor()
+    styleRegions(regions, {"M2_left": True})
+    styleRegions(regions, {"M2_left": False})
+    assert regions.GetDisplayNode().GetSegmentOpacity2DFill("M2_left") == 0.0
+    assert _segment(regions, M2_LEFT).GetColor() == before
 
 
-def test_loading_regions_leaves_no_other_data_in_the_scene(scene, volume_node, regions_file):
-    _load(scene, volume_node, regions_file)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLVolumeNode") == 1
+def test_outlines_can_be_hidden_and_fills_stay(regions):
+    styleRegions(regions, {"M2_left": True})
+    setOutlinesVisible(regions, False)
+    assert not regions.GetDisplayNode().GetVisibility2DOutline()
+    assert regions.GetDisplayNode().GetVisibility2DFill()
+    setOutlinesVisible(regions, True)
+    assert regions.GetDisplayNode().GetVisibility2DOutline()
 
 
-def test_file_that_is_no_image_is_refused(scene, volume_node, tmp_path):
-    (tmp_path / "broken.nii.gz").write_text("no image")
-    with pytest.raises(OSError, match=r"label map in broken\.nii\.gz"):
-        _load(scene, volume_node, tmp_path / "broken.nii.gz")
+def test_segment_ids_lead_back_to_their_regions():
+    assert [regionOf(segmentId(region)) for region in REGIONS] == list(REGIONS)
+    assert regionOf("thrombus") is None
 
 
-def test_written_volume_keeps_grid_and_voxels(volume_node, scan_file, tmp_path):
-    from ASPECTSSlicer.volumes import writeVolume
-
-    writeVolume(volume_node, tmp_path / "copy.nii.gz")
-    copy, scan = sitk.ReadImage(tmp_path / "copy.nii.gz"), sitk.ReadImage(scan_file)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(copy), sitk.GetArrayFromImage(scan))
-    for grid in ("GetOrigin", "GetSpacing", "GetDirection"):
-        np.testing.assert_allclose(getattr(copy, grid)(), getattr(scan, grid)(), atol=1e-5)
+def _regions(scene, labels=None):
+    return createRegions(scene, labels or label_volume(), "regions")
 
 
-def test_writing_a_volume_gives_it_no_storage_node(volume_node, tmp_path):
-    from ASPECTSSlicer.volumes import writeVolume
-
-    writeVolume(volume_node, tmp_path / "copy.nii.gz")
-    assert volume_node.GetStorageNode() is None
+def _infarct(scene, mask):
+    return createInfarct(scene, label_volume().with_array(mask), "infarct")
 
 
-def _load(scene, volume_node, regions_file):
-    from ASPECTSSlicer.segmentations import loadRegions
-
-    return loadRegions(scene, regions_file, volume_node)
+def _segment(node, region):
+    return node.GetSegmentation().GetSegment(segmentId(region))
 
 
-def _mask(node, region, volume_node):
-    """Return the voxels of the volume that a region's segment covers."""
-    import slicer
-    from slicer.util import arrayFromVolume
-    from vtk import vtkStringArray
-
-    from ASPECTSSlicer.segmentations import segmentId
-
-    ids = vtkStringArray()
-    ids.InsertNextValue(segmentId(region))
-    scene = volume_node.GetScene()
-    label_map_node = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
-    export = slicer.vtkSlicerSegmentationsModuleLogic.ExportSegmentsToLabelmapNode
-    assert export(node, ids, label_map_node, volume_node)
-    mask = arrayFromVolume(label_map_node) > 0
-    scene.RemoveNode(label_map_node)
-    return mask
+def _entry(segment):
+    """Return the terminology entry of a segment as Slicer parses it."""
+    entry = slicer.vtkSlicerTerminologyEntry()
+    logic = slicer.vtkSlicerTerminologiesModuleLogic
+    assert logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry)
+    return entry
 
 
-def _label_array():
-    labels = np.zeros(SIZE[::-1], np.uint8)
-    for order, region in enumerate(REGIONS[:-1]):
-        k, j = divmod(order, 5)
-        labels[2 * k : 2 * k + 2, 3 * j : 3 * j + 2, 4:6] = region.label
-    return labels
-
-
-def _image(array):
-    """Return an image on an oblique grid with slices from head to foot and columns to the left."""
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((0.9, 0.8, 5.0))
-    image.SetOrigin((-100.0, 90.0, 40.0))
-    tilt = np.deg2rad(12)
-    cos, sin = np.cos(tilt), np.sin(tilt)
-    image.SetDirection((-1, 0, 0, 0, cos, sin, 0, sin, -cos))
-    return image
+def _code(concept):
+    return concept.GetCodingSchemeDesignator(), concept.GetCodeValue(), concept.GetCodeMeaning()

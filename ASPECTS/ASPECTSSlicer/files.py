@@ -1,0 +1,89 @@
+"""Files scored without the scene, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ASPECTSLib.errors import ErrorCode
+from ASPECTSLib.report.result import StudyResult
+from ASPECTSLib.report.writer import RESULT_FILE
+from ASPECTSSlicer import LIBRARY_ROOT
+from ASPECTSSlicer.process import ChildProcess, Failure, findPython, scoreCommand
+from ASPECTSSlicer.runs import RESULT_EXIT_CODES, Request
+
+_POLL_S = 0.05
+_IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file or DICOM folder: a result in a folder, or a failure.
+
+    Parameters
+    ----------
+    path
+        What was scored.
+    folder
+        Where the result is; nothing is there after a failure.
+    result
+        The result, or None.
+    failure
+        Why there is none, or None.
+    """
+
+    path: Path
+    folder: Path
+    result: StudyResult | None = None
+    failure: Failure | None = None
+
+
+def scoreFile(
+    path: Path,
+    outputDir: Path,
+    request: Request,
+    environment: Mapping[str, str],
+    keepAlive: Callable[[], object],
+) -> FileOutcome:
+    """Score one file in a process of its own and wait for its end.
+
+    Parameters
+    ----------
+    path
+        File or DICOM folder.
+    outputDir
+        Gets a folder with the name of the file.
+    request
+        Method and age.
+    environment
+        Environment variables of the process.
+    keepAlive
+        Called again and again while waiting.
+    """
+    folder = outputDir.absolute() / _stem(path)
+    if folder.exists():
+        message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
+        return FileOutcome(path, folder, failure=Failure(str(ErrorCode.OUTPUT_EXISTS), message))
+    command = scoreCommand(
+        findPython(), {"": path.absolute()}, folder, request.method, request.ageYears
+    )
+    child = ChildProcess(command, LIBRARY_ROOT, environment)
+    try:
+        while not child.ended(_POLL_S):
+            keepAlive()
+        child.poll()
+        if child.exitCode() not in RESULT_EXIT_CODES:
+            return FileOutcome(path, folder, failure=child.describeFailure())
+        text = (folder / RESULT_FILE).read_text(encoding="utf-8")
+        return FileOutcome(path, folder, StudyResult.from_json(text))
+    finally:
+        child.cancel()
+
+
+def _stem(path: Path) -> str:
+    name = path.absolute().name
+    for suffix in _IMAGE_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name

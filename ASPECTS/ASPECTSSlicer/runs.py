@@ -1,0 +1,115 @@
+"""Runs of the scoring program: from volumes of the scene to a result in the scene, and from files to folders."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+
+from ASPECTSLib.errors import ExitCode
+from ASPECTSSlicer import LIBRARY_ROOT
+from ASPECTSSlicer.process import ChildProcess, Failure, findPython, scoreCommand
+from ASPECTSSlicer.results import ResultNodes, loadResult
+from ASPECTSSlicer.volumes import writeScan
+
+RESULT_EXIT_CODES = (ExitCode.RESULT, ExitCode.ABSTAINED)  # both leave a result
+
+INPUT_GONE = Failure(
+    "INPUT_GONE",
+    "The scan was removed from the scene while it was scored. Nothing was added; load it again.",
+)
+
+
+class ScoringError(RuntimeError):
+    """There is no result: `failure` says why, with a code."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored, and how.
+
+    Parameters
+    ----------
+    volumes
+        Volumes of the scene by what they show: "ncct", "cta" and so on. The first is the one that
+        the result belongs to.
+    method, ageYears
+        As the options of the command line.
+    """
+
+    volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]
+    method: str = "auto"
+    ageYears: float | None = None
+
+    @property
+    def scan(self) -> slicer.vtkMRMLScalarVolumeNode:
+        """The volume that the result belongs to."""
+        return next(iter(self.volumes.values()))
+
+
+class ScoringRun:
+    """A study that is being scored: its volumes, its folder and its process.
+
+    Parameters
+    ----------
+    request
+        What to score. The volumes are written to a folder of their own, without names.
+    temporaryFolder
+        Where to make that folder.
+    environment
+        Environment variables of the program.
+
+    Raises
+    ------
+    OSError
+        If a volume cannot be written, or the program not be started.
+    """
+
+    def __init__(
+        self, request: Request, temporaryFolder: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.scanId = request.scan.GetID()
+        self._folder = tempfile.TemporaryDirectory(prefix="aspects-", dir=temporaryFolder)
+        folder = Path(self._folder.name)
+        self._resultFolder = folder / "result"
+        try:
+            scans = {kind: folder / f"{kind}.nrrd" for kind in request.volumes}
+            for kind, node in request.volumes.items():
+                writeScan(node, scans[kind])
+            command = scoreCommand(
+                findPython(), scans, self._resultFolder, request.method, request.ageYears
+            )
+            self.process = ChildProcess(command, LIBRARY_ROOT, environment)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def finish(self, scene: slicer.vtkMRMLScene) -> ResultNodes:
+        """Bring the result of an ended run into the scene.
+
+        Raises
+        ------
+        ScoringError
+            If there is none. The scene is as it was before.
+        ASPECTSError
+            If its files cannot be read.
+        """
+        self.process.poll()
+        if self.process.exitCode() not in RESULT_EXIT_CODES:
+            raise ScoringError(self.process.describeFailure())
+        scan = scene.GetNodeByID(self.scanId)
+        if scan is None:
+            raise ScoringError(INPUT_GONE)
+        return loadResult(scene, self._resultFolder, scan)
+
+    def close(self) -> None:
+        """End the program if it still runs, and remove scan and result from the disk."""
+        self.process.cancel()
+        self._folder.cleanup()
