@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, UsageError
 from ASPECTSLib.report.writer import Content
-from ASPECTSSlicer.dependencies import hasPictures, installPictures, installTorch
+from ASPECTSSlicer.dependencies import hasPictures
 from ASPECTSSlicer.export import exportResult
 from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.results import ResultNodes
@@ -22,7 +22,7 @@ _UNFIT_FOR_NAMES = re.compile(r"[^\w .-]+")
 
 
 class ExportControl:
-    """Writes the result where the user says, and installs what only pictures and networks need.
+    """Writes the result where the user says.
 
     Parameters
     ----------
@@ -37,8 +37,6 @@ class ExportControl:
         self._nodes: ResultNodes | None = None
         self._parameters: ASPECTSParameters | None = None
         ui.exportButton.connect("clicked(bool)", self.onExport)
-        ui.installPictureButton.connect("clicked(bool)", self.onInstallPictures)
-        ui.installTorchButton.connect("clicked(bool)", self.onInstallTorch)
 
     def setParameters(self, parameters: ASPECTSParameters) -> None:
         """Take folder and contents from these."""
@@ -61,18 +59,6 @@ class ExportControl:
         except (ASPECTSError, OSError) as error:
             code = f" ({error.code})" if isinstance(error, ASPECTSError) else ""
             self._ui.exportLabel.setText(f"✖ {error}{code}")
-
-    def onInstallPictures(self, _checked: bool = False) -> None:
-        """Install matplotlib, after consent."""
-        with slicer.util.tryWithErrorDisplay(
-            _("matplotlib could not be installed."), waitCursor=True
-        ):
-            self._ui.exportLabel.setText(installPictures())
-
-    def onInstallTorch(self, _checked: bool = False) -> None:
-        """Install PyTorch, after consent."""
-        with slicer.util.tryWithErrorDisplay(_("PyTorch could not be installed."), waitCursor=True):
-            slicer.util.infoDisplay(installTorch())
 
     def _write(self, folder: Path) -> str:
         contents, picture = self._contents(), self._pictureOfViews()

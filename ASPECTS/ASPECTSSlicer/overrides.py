@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-import slicer
-
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.report.overrides import (
@@ -53,6 +51,12 @@ class Review:
         self._now = now
         self._history: list[Overrides] = []
         self._scan: ReviewedScan | None = None
+
+    def continueFrom(self, other: Review) -> None:
+        """Take over what can be undone, if the other review is of the same result."""
+        isSame = other.study.to_json() == self.study.to_json()
+        if isSame and other.nodes.text is self.nodes.text:
+            self._history, self._scan = other._history, other._scan
 
     def info(self, region: Region) -> RegionInfo:
         """Return what is known of a region."""
@@ -150,8 +154,3 @@ class Review:
 
     def _timestamp(self) -> str:
         return self._now().strftime("%Y-%m-%d %H:%M")
-
-
-def isGone(nodes: ResultNodes, scene: slicer.vtkMRMLScene) -> bool:
-    """Return whether the result was removed from the scene."""
-    return scene.GetNodeByID(nodes.text.GetID() or "") is not nodes.text

@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ASPECTSError
+from ASPECTSSlicer.dependencies import installPictures, installTorch
 from ASPECTSSlicer.editorcontrol import EditorControl
 from ASPECTSSlicer.exportcontrol import ExportControl
 from ASPECTSSlicer.headline import Headline
@@ -77,6 +78,7 @@ class Panel(VTKObservationMixin):
         for event, handler in (
             (scene.StartCloseEvent, self.onSceneStartClose),
             (scene.NodeRemovedEvent, self.onNodeRemoved),
+            (scene.EndBatchProcessEvent, self.onNodesChanged),
         ):
             self.addObserver(scene, event, handler)
         self._showResult(None)
@@ -159,6 +161,19 @@ class Panel(VTKObservationMixin):
         """Put the last error on the clipboard."""
         qt.QApplication.clipboard().setText(self._failureDetails)
 
+    def onInstallPictures(self, _checked: bool = False) -> None:
+        """Install matplotlib, after consent."""
+        self._install(installPictures, _("matplotlib could not be installed."))
+
+    def onInstallTorch(self, _checked: bool = False) -> None:
+        """Install PyTorch, after consent."""
+        self._install(installTorch, _("PyTorch could not be installed."))
+
+    def _install(self, install: Callable[[], str], apology: str) -> None:
+        with slicer.util.tryWithErrorDisplay(apology, waitCursor=True):
+            self._headline.say(install())
+            self._updateButtons()
+
     # The scene
 
     def onSceneStartClose(self, _caller: object, _event: str) -> None:
@@ -176,8 +191,13 @@ class Panel(VTKObservationMixin):
         if self._runs.isRunning and node.GetID() == self._runs.scanId:
             self._runs.cancel()
             self.onFailure(INPUT_GONE, "")
+        if not self._scene.IsBatchProcessing():
+            self.onNodesChanged()
+
+    def onNodesChanged(self, _caller: object = None, _event: str = "") -> None:
+        """Look again at a result of which the user deleted something."""
         parts = vars(self._review.nodes).values() if self._review else ()
-        if any(part is node for part in parts):
+        if any(part is not None and part.GetScene() is not self._scene for part in parts):
             self._refresh(isForced=True)
 
     def onParametersModified(self, _caller: object = None, _event: str = "") -> None:
@@ -264,6 +284,8 @@ class Panel(VTKObservationMixin):
             return
         self._inputs.update(parameters)
         scan = parameters.ncct
+        if scan is not self._shown and not self._runs.isRunning:
+            self._headline.clearMessage()  # it spoke of another scan
         if isForced or scan is not self._shown:
             self._inputs.readAge(parameters)
             self._shown = scan
@@ -272,9 +294,9 @@ class Panel(VTKObservationMixin):
         self._updateButtons()
 
     def _showResult(self, nodes: ResultNodes | None) -> None:
-        self._review = None
+        previous, self._review = self._review, None
         if nodes is not None:
-            self._try(lambda: self._beginReview(nodes))
+            self._try(lambda: self._beginReview(nodes, previous))
         review = self._review
         self._editor.setResult(review.nodes if review else None)
         if review is not None:
@@ -287,8 +309,12 @@ class Panel(VTKObservationMixin):
             self._applyDisplay(self._parameters)
         self._showStudy()
 
-    def _beginReview(self, nodes: ResultNodes) -> None:
-        self._review = Review(nodes, self._user)
+    def _beginReview(self, nodes: ResultNodes, previous: Review | None) -> None:
+        """Review a result; one that was left and is taken up again keeps what can be undone."""
+        review = Review(nodes, self._user)
+        if previous is not None:
+            review.continueFrom(previous)
+        self._review = review
 
     def _showStudy(self) -> None:
         study = self._review.study if self._review else None
@@ -351,6 +377,8 @@ class Panel(VTKObservationMixin):
             (ui.automaticButton, self.onBackToAutomatic),
             (ui.editRegionsButton, self.editRegions),
             (ui.editInfarctButton, self.editInfarct),
+            (ui.installPictureButton, self.onInstallPictures),
+            (ui.installTorchButton, self.onInstallTorch),
             (ui.previousSliceButton, lambda _checked=False: self._views.stepSlices(-1)),
             (ui.nextSliceButton, lambda _checked=False: self._views.stepSlices(1)),
             (ui.keySlicesButton, lambda _checked=False: self._views.goToKeySlices()),

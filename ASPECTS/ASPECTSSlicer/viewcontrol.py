@@ -62,6 +62,7 @@ class ViewControl:
         self._regionLabels: list[RegionLabels] = []
         self._crosshair: tuple[slicer.vtkMRMLCrosshairNode, int] | None = None
         self._hovered: Region | None = None
+        self._windowsBefore: dict[str, appearance.Window | None] = {}
         self._flash = _Flash()
         # Names take longer than scoring again: they wait for a pause between brush strokes.
         self._namesTimer = qt.QTimer()
@@ -91,6 +92,7 @@ class ViewControl:
         self._namesTimer.stop()
         self._removeMarks()
         self._ignoreMouse()
+        self._restoreWindows()
         self._limitToAnnotated(limited=False)
         if self._layoutManager is not None and self._previousLayout is not None:
             restoreLayout(self._layoutNode, self._previousLayout)
@@ -100,7 +102,7 @@ class ViewControl:
         """Show a scan without a result, in the stroke window."""
         self._forget()
         if self._layoutManager is not None:
-            appearance.setWindow(volumeNode, appearance.WINDOWS[1])
+            self._openStrokeWindow(volumeNode)
             self._views = views.setScan(self._scene, volumeNode)
             self._updateTitles()
 
@@ -111,7 +113,7 @@ class ViewControl:
         if nodes.heatmap is None or nodes.regions is None:
             return
         if self._layoutManager is not None and nodes.scan is not None:
-            appearance.setWindow(nodes.scan, appearance.WINDOWS[1])
+            self._openStrokeWindow(nodes.scan)
             appearance.colourHeatmap(nodes.heatmap)
             self._views = views.setScan(self._scene, nodes.scan, study.key_slices, nodes.heatmap)
             self._limitToAnnotated(limited=True)
@@ -226,6 +228,19 @@ class ViewControl:
     @property
     def _sliceAxis(self) -> int:
         return self._views.grid.axis if self._views is not None else 2
+
+    def _openStrokeWindow(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Set the stroke window the first time, and remember the window before."""
+        if volumeNode.GetID() not in self._windowsBefore:
+            self._windowsBefore[volumeNode.GetID()] = appearance.windowOf(volumeNode)
+            appearance.setWindow(volumeNode, appearance.WINDOWS[1])
+
+    def _restoreWindows(self) -> None:
+        for identifier, window in self._windowsBefore.items():
+            volumeNode = self._scene.GetNodeByID(identifier)
+            if volumeNode is not None:
+                appearance.setWindow(volumeNode, window)
+        self._windowsBefore.clear()
 
     def _nameRegions(self) -> None:
         """Write the codes of the regions into the annotated views."""
