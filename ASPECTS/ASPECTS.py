@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import slicer
 from slicer.i18n import tr as _
@@ -16,7 +17,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from ASPECTSLib.report.result import StudyResult
+# The library is imported inside ASPECTSSlicer, which makes it importable; it cannot be here at the top.
 from ASPECTSSlicer.files import FileOutcome, scoreFile
 from ASPECTSSlicer.layout import registerLayout
 from ASPECTSSlicer.panel import Panel
@@ -24,6 +25,9 @@ from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.results import findResult, readStudy
 from ASPECTSSlicer.runs import Request, ScoringRun
 from ASPECTSSlicer.sample import loadSample, registerSample
+
+if TYPE_CHECKING:
+    from ASPECTSLib.report.result import StudyResult
 
 _POLL_S = 0.05
 

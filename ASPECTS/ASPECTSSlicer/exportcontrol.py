@@ -56,6 +56,7 @@ class ExportControl:
         folder = Path(self._ui.exportFolderEdit.currentPath) / _folderName(self._nodes)
         try:
             self._ui.exportLabel.setText(self._write(folder))
+            self._ui.exportFolderEdit.addCurrentPathToHistory()
         except (ASPECTSError, OSError) as error:
             code = f" ({error.code})" if isinstance(error, ASPECTSError) else ""
             self._ui.exportLabel.setText(f"✖ {error}{code}")

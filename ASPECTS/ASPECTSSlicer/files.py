@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ASPECTSLib.errors import ErrorCode
+from ASPECTSLib.errors import ASPECTSError, ErrorCode
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import RESULT_FILE
 from ASPECTSSlicer import LIBRARY_ROOT
 from ASPECTSSlicer.process import ChildProcess, Failure, findPython, scoreCommand
-from ASPECTSSlicer.runs import RESULT_EXIT_CODES, Request
+from ASPECTSSlicer.runs import RESULT_EXIT_CODES, Request, notStarted
 
 _POLL_S = 0.05
 _IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
@@ -65,20 +65,31 @@ def scoreFile(
     if folder.exists():
         message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
         return FileOutcome(path, folder, failure=Failure(str(ErrorCode.OUTPUT_EXISTS), message))
-    command = scoreCommand(
-        findPython(), {"": path.absolute()}, folder, request.method, request.ageYears
-    )
-    child = ChildProcess(command, LIBRARY_ROOT, environment)
+    try:
+        command = scoreCommand(
+            findPython(), {"": path.absolute()}, folder, request.method, request.ageYears
+        )
+        child = ChildProcess(command, LIBRARY_ROOT, environment)
+    except OSError as error:
+        return FileOutcome(path, folder, failure=notStarted(error))
     try:
         while not child.ended(_POLL_S):
             keepAlive()
-        child.poll()
-        if child.exitCode() not in RESULT_EXIT_CODES:
-            return FileOutcome(path, folder, failure=child.describeFailure())
-        text = (folder / RESULT_FILE).read_text(encoding="utf-8")
-        return FileOutcome(path, folder, StudyResult.from_json(text))
+        return _outcome(path, folder, child)
     finally:
         child.cancel()
+
+
+def _outcome(path: Path, folder: Path, child: ChildProcess) -> FileOutcome:
+    child.poll()
+    if child.exitCode() not in RESULT_EXIT_CODES:
+        return FileOutcome(path, folder, failure=child.describeFailure())
+    try:
+        text = (folder / RESULT_FILE).read_text(encoding="utf-8")
+        return FileOutcome(path, folder, StudyResult.from_json(text))
+    except (OSError, ASPECTSError) as error:
+        failure = Failure(str(ErrorCode.FILE_UNREADABLE), f"The result cannot be read: {error}.")
+        return FileOutcome(path, folder, failure=failure)
 
 
 def _stem(path: Path) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.report.overrides import (
@@ -51,6 +54,7 @@ class Review:
         self._now = now
         self._history: list[Overrides] = []
         self._scan: ReviewedScan | None = None
+        self._drawn = self._readDrawn()
 
     def continueFrom(self, other: Review) -> None:
         """Take over what can be undone, if the other review is of the same result."""
@@ -110,7 +114,9 @@ class Review:
         if self._scan is not None:
             return
         missing = [
-            name for name in ("scan", "compared", "heatmap") if getattr(self.nodes, name) is None
+            name
+            for name in ("scan", "compared", "heatmap", "regions")
+            if getattr(self.nodes, name) is None
         ]
         if missing:
             message = (
@@ -135,13 +141,22 @@ class Review:
             As `prepare`.
         """
         self.prepare()
-        nodes = self.nodes
         if what == REGIONS_EDIT:
-            separateRegions(nodes.regions, editedSegmentId)
-        labels = regionLabels(nodes.regions, nodes.heatmap)
-        infarct = infarctMask(nodes.infarct, nodes.heatmap) if nodes.infarct else None
+            separateRegions(self.nodes.regions, editedSegmentId)
+        before, self._drawn = self._drawn, self._readDrawn()
+        if all(map(np.array_equal, before, self._drawn)):
+            return  # a new name or colour
         edit = EditInfo(what, self._user, self._timestamp())
-        self._store(rescore(self.study, self._scan, labels, infarct, edit))
+        self._store(rescore(self.study, self._scan, *self._drawn, edit))
+
+    def _readDrawn(self) -> tuple[NDArray[np.uint8] | None, NDArray[np.bool_] | None]:
+        """Return regions and infarct as they are drawn now; None for what was deleted."""
+        nodes = self.nodes
+        if nodes.heatmap is None:
+            return None, None
+        labels = regionLabels(nodes.regions, nodes.heatmap) if nodes.regions else None
+        infarct = infarctMask(nodes.infarct, nodes.heatmap) if nodes.infarct else None
+        return labels, infarct
 
     def _remember(self) -> None:
         self._history.append(overrides_of(self.study))

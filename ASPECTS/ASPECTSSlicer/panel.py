@@ -284,8 +284,12 @@ class Panel(VTKObservationMixin):
             return
         self._inputs.update(parameters)
         scan = parameters.ncct
-        if scan is not self._shown and not self._runs.isRunning:
-            self._headline.clearMessage()  # it spoke of another scan
+        if (
+            scan is not self._shown
+            and self._shown is not None
+            and self._shown.GetScene() is not None
+        ):
+            self._headline.clearMessage()  # it spoke of that scan; one that was removed is still worth a word
         if isForced or scan is not self._shown:
             self._inputs.readAge(parameters)
             self._shown = scan

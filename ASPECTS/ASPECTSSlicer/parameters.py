@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import slicer
-from slicer.parameterNodeWrapper import Choice, Default, WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from ASPECTSLib.methods import METHOD_NAMES
 
@@ -29,7 +28,6 @@ class ASPECTSParameters:
     heatmapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
     showOutlines: bool = True
     showCompared: bool = False
-    exportFolder: Annotated[Path, Default(Path())]
     exportResult: bool = True
     exportTable: bool = True
     exportSegments: bool = True

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-KILLED, CRASHED = "PROCESS_KILLED", "PROCESS_FAILED"
-"""Codes of a child that ended without words of its own."""
+from ASPECTSLib.errors import ExitCode
 
+KILLED, CRASHED, NOT_STARTED = "PROCESS_KILLED", "PROCESS_FAILED", "NOT_STARTED"
+"""Codes of a child that ended without words of its own, or that never ran."""
+
+_SIGNAL_BASE = 128  # launchers and shells add it to the signal that ended what they ran
 _KEPT_LINES = 50  # of other output, for the details of an error
 
 
@@ -157,9 +160,10 @@ class ChildProcess:
         if self.failure is not None:
             return self.failure
         code = self.exitCode()
-        if code is not None and code < 0:
+        number = _signalOf(code)
+        if number:
             message = (
-                f"The scoring program was ended from outside ({_signalName(-code)}). "
+                f"The scoring program was ended from outside ({_signalName(number)}). "
                 "Nothing was changed; score again, and free some memory if it happens again."
             )
             return Failure(KILLED, message)
@@ -197,6 +201,15 @@ class ChildProcess:
             return self._lines.get_nowait()
         except Empty:
             return None
+
+
+def _signalOf(exitCode: int | None) -> int:
+    """Return the signal that ended a program, also one behind a launcher; 0 if none did."""
+    if exitCode is None or exitCode == ExitCode.CANCELLED:
+        return 0
+    if exitCode < 0:
+        return -exitCode
+    return exitCode - _SIGNAL_BASE if _SIGNAL_BASE < exitCode < 2 * _SIGNAL_BASE else 0
 
 
 def _signalName(number: int) -> str:

@@ -62,8 +62,8 @@ class RunControl:
         self.cancel()
         try:
             self._run = self._startRun(request)
-        except OSError as error:
-            self._onFailure(Failure("NOT_STARTED", f"Scoring could not be started: {error}."), "")
+        except ScoringError as error:
+            self._onFailure(error.failure, "")
             return
         self._timer.start()
 

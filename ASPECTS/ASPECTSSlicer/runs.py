@@ -11,7 +11,7 @@ import slicer
 
 from ASPECTSLib.errors import ExitCode
 from ASPECTSSlicer import LIBRARY_ROOT
-from ASPECTSSlicer.process import ChildProcess, Failure, findPython, scoreCommand
+from ASPECTSSlicer.process import NOT_STARTED, ChildProcess, Failure, findPython, scoreCommand
 from ASPECTSSlicer.results import ResultNodes, loadResult
 from ASPECTSSlicer.volumes import writeScan
 
@@ -21,6 +21,11 @@ INPUT_GONE = Failure(
     "INPUT_GONE",
     "The scan was removed from the scene while it was scored. Nothing was added; load it again.",
 )
+
+
+def notStarted(error: OSError) -> Failure:
+    """Return the failure of a program that never ran."""
+    return Failure(NOT_STARTED, f"Scoring could not be started: {error}.")
 
 
 class ScoringError(RuntimeError):
@@ -68,8 +73,8 @@ class ScoringRun:
 
     Raises
     ------
-    OSError
-        If a volume cannot be written, or the program not be started.
+    ScoringError
+        NOT_STARTED if a volume cannot be written, or the program not be started.
     """
 
     def __init__(
@@ -87,6 +92,9 @@ class ScoringRun:
                 findPython(), scans, self._resultFolder, request.method, request.ageYears
             )
             self.process = ChildProcess(command, LIBRARY_ROOT, environment)
+        except OSError as error:
+            self._folder.cleanup()
+            raise ScoringError(notStarted(error)) from error
         except BaseException:
             self._folder.cleanup()
             raise

@@ -25,6 +25,8 @@ def registerSample(iconPath: Path) -> None:
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="ASPECTS",
         sampleName=SAMPLE_NAME,
+        uris=[],
+        fileNames=[],
         thumbnailFileName=str(iconPath),
         customDownloader=lambda _source: loadSample(slicer.mrmlScene),
     )
