@@ -32,10 +32,10 @@ format: $(INSTALLED_DEV) ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-benchmark: $(INSTALLED) ## Measure accuracy and run time (Testing/benchmarks)
+benchmark: $(INSTALLED_DEV) ## Measure accuracy and run time (Testing/benchmarks)
 	@set -e; for script in Testing/benchmarks/benchmark_*.py; do \
 	  test -e "$$script" || { echo "benchmark: none in Testing/benchmarks yet"; exit 0; }; \
-	  echo "benchmark: $$script"; PYTHONPATH=Testing $(BIN)/python "$$script"; \
+	  echo "benchmark: $$script"; PYTHONPATH=Testing:ASPECTS $(BIN)/python "$$script"; \
 	done
 
 screenshots: $(INSTALLED_DEV) ## Draw panel and views of the synthetic patient (Resources/Screenshots)

@@ -39,6 +39,7 @@ class ASPECTS(ScriptedLoadableModule):
         super().__init__(parent)
         parent.title = "ASPECTS"
         parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
+        parent.dependencies = ["Segmentations", "SubjectHierarchy"]
         parent.contributors = ["ASPECTS for 3D Slicer contributors"]
         parent.helpText = _(
             "Scores early ischaemic change on a head CT by ASPECTS, and shows why. Choose the scan, press "
@@ -63,7 +64,6 @@ class ASPECTSWidget(ScriptedLoadableModuleWidget):
     def __init__(self, parent=None) -> None:
         self.logic: ASPECTSLogic | None = None
         self.panel: Panel | None = None
-        self._isEntered = False
         super().__init__(parent)
 
     def setup(self) -> None:
@@ -86,15 +86,15 @@ class ASPECTSWidget(ScriptedLoadableModuleWidget):
         scene = slicer.mrmlScene
         self.panel.addObserver(scene, scene.EndCloseEvent, self.onSceneEnd)
         self.panel.addObserver(scene, scene.EndImportEvent, self.onSceneEnd)
+        if self.parent.isEntered:  # reloaded while it is open, which nobody tells
+            self.enter()
 
     def enter(self) -> None:
         """Take up the scene whenever the module is opened."""
-        self._isEntered = True
         self.panel.enter(self.logic.getParameterNode())
 
     def exit(self) -> None:
         """Leave Slicer as it was before."""
-        self._isEntered = False
         self.panel.exit()
 
     def cleanup(self) -> None:
@@ -104,7 +104,7 @@ class ASPECTSWidget(ScriptedLoadableModuleWidget):
 
     def onSceneEnd(self, _caller: object, _event: str) -> None:
         """Take up another scene."""
-        if self._isEntered:
+        if self.parent.isEntered:
             self.panel.enter(self.logic.getParameterNode())
 
 

@@ -80,7 +80,7 @@ def _wait(application: Any, has_ended: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError
         application.processEvents()
-        time.sleep(0.005)
+        time.sleep(0.01)
     application.processEvents()
 
 

@@ -59,15 +59,15 @@ def add_linear_transform(scene, node, matrix):
     return transform_node
 
 
-def tilted(point_ras):
+def tilted(point_ras, tilt_rad=TILT):
     """Return where the tilt puts a point: slices shifted to the front, at their distance along the normal."""
     _, _, height = point_ras
     origin = head().affine[2, 3]
-    shift = (height - origin) * np.array([0.0, np.sin(TILT), np.cos(TILT) - 1])
+    shift = (height - origin) * np.array([0.0, np.sin(tilt_rad), np.cos(tilt_rad) - 1])
     return np.asarray(point_ras) + shift
 
 
-def add_acquisition_transform(scene, node, slice_axis):
+def add_acquisition_transform(scene, node, slice_axis, tilt_rad=TILT):
     """Put a volume under a grid transform with a vector at the corners of each slice."""
     affine, size = nodeAffine(node), node.GetImageData().GetDimensions()
     counts = [size[axis] if axis == slice_axis else 2 for axis in range(3)]
@@ -75,7 +75,7 @@ def add_acquisition_transform(scene, node, slice_axis):
     spans = [np.arange(count) * step for count, step in zip(counts, steps, strict=True)]
     voxels = np.stack(np.meshgrid(*spans[::-1], indexing="ij")[::-1], axis=-1).reshape(-1, 3)
     corners = apply_affine(affine, voxels)
-    vectors = np.array([tilted(corner) - corner for corner in corners])
+    vectors = np.array([tilted(corner, tilt_rad) - corner for corner in corners])
     image = vtk.vtkImageData()
     image.SetDimensions(*counts)
     image.SetOrigin(*node.GetOrigin())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
 
 import slicer
 from slicer.i18n import tr as _
@@ -23,9 +24,10 @@ def hasTorch() -> bool:
 
 def installPictures() -> str:
     """Install matplotlib after the user consents, and return the sentence to show."""
-    try:
+    with suppress(RuntimeError):  # how `pip_ensure` says that the user declined
         _ensure(PICTURE_REQUIREMENT)
-    except RuntimeError:  # how `pip_ensure` says that the user declined
+    importlib.invalidate_caches()
+    if not hasPictures():
         return _("matplotlib was not installed.")
     return _("The report picture can be drawn now.")
 

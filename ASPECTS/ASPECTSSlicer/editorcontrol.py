@@ -57,7 +57,6 @@ class EditorControl:
         """Let the editor work in the views."""
         self._editor.setMRMLScene(self._scene)
         self._editor.setMRMLSegmentEditorNode(self._editorNode())
-        self._editor.setupViewObservations()
 
     def exit(self) -> None:
         """Put the tools down and leave the views alone."""
@@ -66,8 +65,8 @@ class EditorControl:
 
     def release(self) -> None:
         """Forget the result and the scene's nodes: the scene or the module is about to go."""
-        self.setResult(None)
         self._editor.setActiveEffectByName("")
+        self.setResult(None)
         self._editor.removeViewObservations()
         self._editor.setMRMLSegmentEditorNode(None)
 
@@ -78,7 +77,10 @@ class EditorControl:
         for segmentation, tag in self._observed:
             segmentation.RemoveObserver(tag)
         self._observed = []
+        isOther = nodes is None or self._nodes is None or nodes.regions is not self._nodes.regions
         self._nodes = nodes
+        if isOther:  # strokes on a segmentation that nobody watches would go unscored
+            self._editor.setSegmentationNode(nodes.regions if nodes is not None else None)
         if nodes is None:
             return
         for what, node in ((REGIONS_EDIT, nodes.regions), (INFARCT_EDIT, nodes.infarct)):

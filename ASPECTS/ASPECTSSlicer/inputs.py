@@ -51,8 +51,17 @@ class Inputs:
             self._selector(kind).setToolTip(self._toolTips[kind] if isUsed else reason)
         self._ui.ageLabel.setText(_("Age (DICOM)") if self._ageIsFromDicom else _("Age"))
 
-    def readAge(self, parameters: ASPECTSParameters) -> None:
-        """Take the age from DICOM, where the scan has it; otherwise it is up to the user."""
+    def forget(self) -> None:
+        """Forget the patient: the scene goes."""
+        self._ageIsFromDicom = False
+
+    def readAge(self, parameters: ASPECTSParameters, *, isNewPatient: bool) -> None:
+        """Take the age from DICOM, where the scan has it; otherwise it is up to the user.
+
+        An age that came with a scene stays as it is.
+        """
+        if not isNewPatient and parameters.ageYears != AGE_UNKNOWN:
+            return
         database = getattr(slicer, "dicomDatabase", None)
         age = None
         if parameters.ncct is not None and database is not None:

@@ -13,7 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ASPECTSError
-from ASPECTSSlicer.dependencies import installPictures, installTorch
+from ASPECTSSlicer.dependencies import hasPictures, hasTorch, installPictures, installTorch
 from ASPECTSSlicer.editorcontrol import EditorControl
 from ASPECTSSlicer.exportcontrol import ExportControl
 from ASPECTSSlicer.headline import Headline
@@ -64,7 +64,7 @@ class Panel(VTKObservationMixin):
         self._parameters: ASPECTSParameters | None = None
         self._guiTag: int | None = None
         self._review: Review | None = None
-        self._failureDetails = ""
+        self._failureDetails, self._isEntered = "", False
         self._shown: slicer.vtkMRMLScalarVolumeNode | None = None
         self._runs = RunControl(scene, startRun, self.onProgress, self.onResult, self.onFailure)
         self._views = ViewControl(scene, layoutManager, self.onHover)
@@ -85,6 +85,9 @@ class Panel(VTKObservationMixin):
 
     def enter(self, parameters: ASPECTSParameters) -> None:
         """Take up the scene when the module is opened."""
+        self._isEntered = True
+        self.ui.installPictureButton.setEnabled(not hasPictures())
+        self.ui.installTorchButton.setEnabled(not hasTorch())
         self._views.enter()
         self._editor.enter()
         self.setParameters(parameters)
@@ -93,6 +96,7 @@ class Panel(VTKObservationMixin):
 
     def exit(self) -> None:
         """Leave everything outside the panel as it was before; a run goes on."""
+        self._isEntered = False
         self._editor.exit()
         self._views.exit()
 
@@ -143,7 +147,8 @@ class Panel(VTKObservationMixin):
     def onResult(self, nodes: ResultNodes) -> None:
         """Show a new result, unless another scan was chosen meanwhile."""
         self._headline.clearMessage()
-        if self._parameters is None or nodes.scan is not self._parameters.ncct:
+        isShown = self._parameters is not None and nodes.scan is self._parameters.ncct
+        if not (self._isEntered and isShown):
             self._headline.say(
                 _("The result of {scan} is ready.").format(scan=nodes.scan.GetName())
             )
@@ -170,7 +175,7 @@ class Panel(VTKObservationMixin):
         self._install(installTorch, _("PyTorch could not be installed."))
 
     def _install(self, install: Callable[[], str], apology: str) -> None:
-        with slicer.util.tryWithErrorDisplay(apology, waitCursor=True):
+        with slicer.util.tryWithErrorDisplay(apology):
             self._headline.say(install())
             self._updateButtons()
 
@@ -230,6 +235,8 @@ class Panel(VTKObservationMixin):
         if region is not None and self.ui.reasonEdit.modified:
             reason = self.ui.reasonEdit.text.strip()
             self._change(lambda review: review.giveReason(region, reason))
+            if self._review is not None and self._review.info(region).override is not None:
+                self.ui.reasonEdit.modified = False  # taken; otherwise it waits for a switch
 
     def onUndo(self, _checked: bool = False) -> None:
         """Undo the last switch."""
@@ -255,6 +262,7 @@ class Panel(VTKObservationMixin):
     def _edit(self, what: str, region: Region | None) -> None:
         if self._review is None or not self._editor.edit(what, region):
             return
+        self._applyDisplay(self._parameters)  # the editor takes the map of compared voxels away
         self.ui.editSection.collapsed = False
         self.ui.editRegionsButton.setChecked(what == REGIONS_EDIT)
         self.ui.editInfarctButton.setChecked(what == INFARCT_EDIT)
@@ -290,8 +298,9 @@ class Panel(VTKObservationMixin):
             and self._shown.GetScene() is not None
         ):
             self._headline.clearMessage()  # it spoke of that scan; one that was removed is still worth a word
+        if scan is not self._shown:
+            self._inputs.readAge(parameters, isNewPatient=self._shown is not None)
         if isForced or scan is not self._shown:
-            self._inputs.readAge(parameters)
             self._shown = scan
             self._showResult(findResult(self._scene, scan) if scan is not None else None)
         self._applyDisplay(parameters)
@@ -367,6 +376,7 @@ class Panel(VTKObservationMixin):
         self._editor.release()
         self.setParameters(None)
         self._shown = None
+        self._inputs.forget()
         self._showResult(None)
 
     # Keys and buttons

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -20,7 +21,9 @@ from ASPECTSLib.errors import ExitCode
 KILLED, CRASHED, NOT_STARTED = "PROCESS_KILLED", "PROCESS_FAILED", "NOT_STARTED"
 """Codes of a child that ended without words of its own, or that never ran."""
 
-_SIGNAL_BASE = 128  # launchers and shells add it to the signal that ended what they ran
+_LAUNCHERS_WORDS = (
+    "exit abnormally"  # of PythonSlicer, which exits with 1 when what it ran was killed
+)
 _KEPT_LINES = 50  # of other output, for the details of an error
 
 
@@ -160,15 +163,20 @@ class ChildProcess:
         if self.failure is not None:
             return self.failure
         code = self.exitCode()
-        number = _signalOf(code)
-        if number:
+        if self._wasKilled(code):
             message = (
-                f"The scoring program was ended from outside ({_signalName(number)}). "
+                "The scoring program was ended from outside. "
                 "Nothing was changed; score again, and free some memory if it happens again."
             )
             return Failure(KILLED, message)
         message = f"The scoring program failed (exit code {code}). Nothing was changed."
         return Failure(CRASHED, message)
+
+    def _wasKilled(self, code: int | None) -> bool:
+        if code is not None and code < 0:
+            return True
+        isFailure = code == ExitCode.FAILURE
+        return isFailure and any(_LAUNCHERS_WORDS in line for line in self.otherOutput)
 
     def details(self) -> str:
         """Return what else the child said last, for a report of an error."""
@@ -186,7 +194,7 @@ class ChildProcess:
 
     def cancel(self) -> None:
         """End the child and all processes that it started."""
-        if self._process.poll() is None:
+        if self.exitCode() is None:  # a launcher may be gone before what it runs
             _killGroup(self._process)
         self.wait()
         self._process.stdin.close()
@@ -203,22 +211,6 @@ class ChildProcess:
             return None
 
 
-def _signalOf(exitCode: int | None) -> int:
-    """Return the signal that ended a program, also one behind a launcher; 0 if none did."""
-    if exitCode is None or exitCode == ExitCode.CANCELLED:
-        return 0
-    if exitCode < 0:
-        return -exitCode
-    return exitCode - _SIGNAL_BASE if _SIGNAL_BASE < exitCode < 2 * _SIGNAL_BASE else 0
-
-
-def _signalName(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 def _groupOfItsOwn() -> dict[str, int | bool]:
     """Return the options that make a child the head of its own group, without a console window."""
     if sys.platform == "win32":
@@ -231,4 +223,5 @@ def _killGroup(process: subprocess.Popen[str]) -> None:
         command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
         subprocess.run(command, check=False, capture_output=True)
         return
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

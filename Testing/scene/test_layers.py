@@ -181,6 +181,28 @@ def test_user_s_segment_keeps_its_voxels_under_regions(regions, grid):
     np.testing.assert_array_equal(_array(regions, "thrombus"), thrombus > 0)
 
 
+def test_user_s_segment_on_the_image_of_the_regions_keeps_its_voxels(regions, grid):
+    """Slicer puts a new segment on the image of others where it does not overlap with them."""
+    segmentation = regions.GetSegmentation()
+    image = segmentation.GetSegment("C_right").GetRepresentation(LAYER)
+    imageArray(image)[10:12, 2:4, 2:4] = 33
+    segment = slicer.vtkSegment()
+    segment.SetName("thrombus")
+    segment.SetLabelValue(33)
+    segment.AddRepresentation(LAYER, image)
+    segmentation.AddSegment(segment, "thrombus")
+    thrombus = _array(regions, "thrombus")
+    _draw(regions, "M2_left", np.s_[4:12, 2:18, 2:20])
+    assert separateRegions(regions)
+    assert thrombus.sum() == 8
+    np.testing.assert_array_equal(_array(regions, "thrombus"), thrombus)
+    left = np.unique(imageArray(segment.GetRepresentation(LAYER)))
+    assert left.tolist() == [0, segment.GetLabelValue()]  # nothing of the regions
+    expected = label_volume().array.copy()
+    expected[4:12, 2:18, 2:20] = M2_LEFT.label
+    np.testing.assert_array_equal(regionLabels(regions, grid), expected)
+
+
 def test_separation_tells_the_views(regions):
     _draw(regions, "M2_left", np.s_[4:9, 4:18, 2:20])
     heard = []
@@ -201,6 +223,18 @@ def test_centre_of_a_region_is_a_voxel_of_it_where_it_is_largest(scene, order, f
     np.testing.assert_allclose(
         centre, apply_affine(oblique_affine(), np.array([5, 5, 7])), atol=1e-9
     )
+
+
+def test_regions_on_an_image_that_begins_elsewhere_are_at_their_places(scene, grid):
+    """Slicer crops the images of segments, and counts their voxels on from where they were."""
+    node = _regions(scene)
+    part = orientedImage(label_volume().array[2:10, 2:16, 4:6], oblique_affine(), (4, 2, 2))
+    for region in REGIONS:
+        _segment(node, region).AddRepresentation(LAYER, part)
+    np.testing.assert_array_equal(regionLabels(node, grid), label_volume().array)
+    for region in REGIONS[:-1]:
+        centre = regionCentre(node, f"{region.code}_{region.side}")
+        assert regionAt(label_volume().array, grid, centre) is region
 
 
 def test_centre_of_a_ring_lies_on_the_ring(scene):

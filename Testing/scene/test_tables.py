@@ -32,6 +32,7 @@ def test_regions_are_rows_in_the_usual_order(table_node):
 
 def test_every_value_has_a_column_right_and_one_left(table_node):
     titles = list(_filled(table_node, study_result()))
+    assert titles[:3] == ["Region", "Right call", "Left call"]
     rights = [title.removeprefix("Right ") for title in titles if title.startswith("Right ")]
     lefts = [title.removeprefix("Left ") for title in titles if title.startswith("Left ")]
     assert rights == lefts
@@ -78,6 +79,7 @@ def test_numbers_keep_their_digits(table_node):
 
 def test_filling_again_replaces_the_former_values(table_node):
     first = _filled(table_node, study_result({LEFT_M2}))
+    table_node.AddColumn().SetName("somebody's own")
     second = _filled(table_node, study_result())
     assert list(first) == list(second)
     assert second["Left call"] == ["not affected"] * 10

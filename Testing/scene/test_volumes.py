@@ -78,6 +78,11 @@ def test_file_says_nothing_of_the_patient(scene, add_volume, tmp_path):
     assert b"1.2.3.4" not in header
 
 
+def test_file_is_not_compressed(scene, add_volume, tmp_path):
+    written(add_volume(scene, noise()), tmp_path)
+    assert b"encoding: raw" in (tmp_path / "scan.nrrd").read_bytes()[:1000]
+
+
 @pytest.mark.parametrize("transform", ["none", "linear", "warp"])
 def test_writing_leaves_the_scene_as_it_was(
     scene, add_volume, tmp_path, snapshot, event_log, transform

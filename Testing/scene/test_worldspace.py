@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from axis_orders import AXIS_ORDERS, reordered
@@ -25,7 +27,7 @@ from transform_phantoms import (
     tissue_points,
 )
 
-from ASPECTSLib.geometry import Volume, canonicalize, resample
+from ASPECTSLib.geometry import Volume, apply_affine, canonicalize, resample
 from ASPECTSSlicer.grids import readVolume
 from ASPECTSSlicer.worldspace import worldGrid, worldVolume
 
@@ -34,7 +36,7 @@ def test_linear_transform_moves_the_grid_and_no_voxel(scene, add_volume):
     node, matrix = add_volume(scene, noise()), rigid_matrix()
     add_linear_transform(scene, node, matrix)
     scan = worldVolume(node)
-    np.testing.assert_array_equal(scan.array, noise().array)
+    assert np.shares_memory(scan.array, readVolume(node).array)
     np.testing.assert_allclose(scan.affine, matrix @ noise().affine, rtol=0, atol=1e-9)
 
 
@@ -135,6 +137,23 @@ def test_transform_that_flattens_the_scan_is_refused(scene, add_volume):
     add_linear_transform(scene, node, np.diag([1.0, 1.0, 0.0, 1.0]))
     with pytest.raises(OSError, match="transform with an inverse over 3: Head"):
         worldVolume(node)
+
+
+@pytest.mark.parametrize(("order", "flips"), AXIS_ORDERS[::7])
+@pytest.mark.parametrize("tilt_rad", [TILT, -TILT])
+def test_grid_holds_every_voxel_and_its_axes_run_as_those_of_the_scan(
+    scene, add_volume, order, flips, tilt_rad
+):
+    node = add_volume(scene, reordered(head(), order, flips))
+    own = readVolume(node)
+    add_acquisition_transform(scene, node, 2 - order.index(0), tilt_rad)
+    grid = worldGrid(node)
+    corners = np.array(list(itertools.product(*((0, count - 1) for count in own.size))))
+    moved = [tilted(corner, tilt_rad) for corner in apply_affine(own.affine, corners)]
+    voxels = apply_affine(np.linalg.inv(grid.affine), np.array(moved))
+    assert np.all(voxels > -0.51)
+    assert np.all(voxels < np.array(grid.size) - 0.49)
+    assert np.all((grid.affine[:3, :3] * own.affine[:3, :3]).sum(axis=0) > 0)
 
 
 @pytest.mark.parametrize("transform", ["none", "linear", "tilt", "warp"])

@@ -167,6 +167,13 @@ class ctkSliderWidget(_NumberWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent, with_slider=True)
+        self._page_step = 10.0
+
+    pageStep = Property(
+        float,
+        lambda self: self._page_step,
+        lambda self, step: vars(self).update(_page_step=step),
+    )
 
 
 @native

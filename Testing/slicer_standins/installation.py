@@ -90,6 +90,18 @@ def _add_to_slicer(module: types.ModuleType) -> None:
     setattr(slicer, module.__name__.removeprefix("slicer."), module)
 
 
+# As Slicer's launcher: a process of its own above Python, which turns a killed one into exit code 1.
+_LAUNCHER = """#!/bin/sh
+{python} "$@"
+code=$?
+if [ "$code" -gt 130 ]; then
+  echo "error: [python-real] exit abnormally - Report the problem." >&2
+  exit 1
+fi
+exit "$code"
+"""
+
+
 def _put_python_slicer_on_path(folder: Path) -> None:
     """Make an executable PythonSlicer that is this Python, first on the PATH as in Slicer."""
     folder.mkdir()
@@ -97,6 +109,6 @@ def _put_python_slicer_on_path(folder: Path) -> None:
         (folder / "PythonSlicer.bat").write_text(f'@"{sys.executable}" %*\n')
     else:
         script = folder / "PythonSlicer"
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        script.write_text(_LAUNCHER.format(python=shlex.quote(sys.executable)))
         script.chmod(0o755)
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"

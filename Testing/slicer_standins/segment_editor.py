@@ -230,6 +230,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     show3DButtonVisible = _part("show 3D")
     specifyGeometryButtonVisible = _part("specify geometry")
     maskingSectionVisible = _part("masking")
+    autoShowSourceVolumeNode = _part("source volume in the views")
 
 
 # For tests
