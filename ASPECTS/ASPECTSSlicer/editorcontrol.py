@@ -47,7 +47,7 @@ class EditorControl:
         self._observed: list[tuple[slicer.vtkSegmentation, int]] = []
         self._edited: list[str] = []
         # Editing one segment changes others: all changes of one edit are news once.
-        self._timer = qt.QTimer()
+        self._timer = qt.QTimer(editor)
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._tell)

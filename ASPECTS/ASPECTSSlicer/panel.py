@@ -66,8 +66,10 @@ class Panel(VTKObservationMixin):
         self._review: Review | None = None
         self._failureDetails, self._isEntered = "", False
         self._shown: slicer.vtkMRMLScalarVolumeNode | None = None
-        self._runs = RunControl(scene, startRun, self.onProgress, self.onResult, self.onFailure)
-        self._views = ViewControl(scene, layoutManager, self.onHover)
+        self._runs = RunControl(
+            widget, scene, startRun, self.onProgress, self.onResult, self.onFailure
+        )
+        self._views = ViewControl(widget, scene, layoutManager, self.onHover)
         self._editor = EditorControl(scene, ui.segmentEditor, self.onEdited)
         self._table = RegionTable(ui.regionTable, self.onRegionSelected, self.switchRegion)
         self._headline = Headline(ui)
@@ -123,15 +125,21 @@ class Panel(VTKObservationMixin):
     # Running
 
     def onScore(self, _checked: bool = False) -> None:
-        """Score what is chosen."""
+        """Score what is chosen; asks before a result that a person has edited is replaced."""
         request = self._inputs.request(self._parameters) if self._parameters else None
-        if request is None:
+        if request is None or not self._mayReplaceResult():
             return
         self._headline.clearMessage()
         self._runs.start(request)
         if self._runs.isRunning:
             self.onProgress(Progress(_("starting"), 0.0))
         self._updateButtons()
+
+    def _mayReplaceResult(self) -> bool:
+        if self._review is None or not self._review.study.is_edited:
+            return True
+        question = _("This result was changed by hand. Score again, and lose these changes?")
+        return slicer.util.confirmOkCancelDisplay(question)
 
     def onCancel(self, _checked: bool = False) -> None:
         """Stop the run; what was there before stays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
@@ -20,6 +21,8 @@ class RunControl:
 
     Parameters
     ----------
+    widget
+        The panel; what has no parent in Qt is never freed.
     scene
         The application's scene, which gets the results.
     startRun
@@ -34,6 +37,7 @@ class RunControl:
 
     def __init__(
         self,
+        widget: Any,
         scene: slicer.vtkMRMLScene,
         startRun: Callable[[Request], ScoringRun],
         onProgress: Callable[[Progress], None],
@@ -43,7 +47,7 @@ class RunControl:
         self._scene, self._startRun = scene, startRun
         self._onProgress, self._onResult, self._onFailure = onProgress, onResult, onFailure
         self._run: ScoringRun | None = None
-        self._timer = qt.QTimer()
+        self._timer = qt.QTimer(widget)
         self._timer.setInterval(POLL_INTERVAL_MS)
         self._timer.connect("timeout()", self._poll)
 

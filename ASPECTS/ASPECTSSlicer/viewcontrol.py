@@ -39,6 +39,8 @@ class ViewControl:
 
     Parameters
     ----------
+    widget
+        The panel, to which the timers belong.
     scene
         The application's scene.
     layoutManager
@@ -49,6 +51,7 @@ class ViewControl:
 
     def __init__(
         self,
+        widget: Any,
         scene: slicer.vtkMRMLScene,
         layoutManager: Any,
         onHover: Callable[[Region | None], None],
@@ -63,9 +66,9 @@ class ViewControl:
         self._crosshair: tuple[slicer.vtkMRMLCrosshairNode, int] | None = None
         self._hovered: Region | None = None
         self._windowsBefore: dict[str, appearance.Window | None] = {}
-        self._flash = _Flash()
+        self._flash = _Flash(widget)
         # Names take longer than scoring again: they wait for a pause between brush strokes.
-        self._namesTimer = qt.QTimer()
+        self._namesTimer = qt.QTimer(widget)
         self._namesTimer.setSingleShot(True)
         self._namesTimer.setInterval(_NAMES_DELAY_MS)
         self._namesTimer.connect("timeout()", self._nameRegions)
@@ -324,8 +327,8 @@ class ViewControl:
 class _Flash:
     """Lets a segment blink a few times, and leaves it as it was."""
 
-    def __init__(self) -> None:
-        self._timer = qt.QTimer()
+    def __init__(self, widget: Any) -> None:
+        self._timer = qt.QTimer(widget)
         self._timer.setInterval(_FLASH_MS)
         self._timer.connect("timeout()", self._toggle)
         self._display: slicer.vtkMRMLSegmentationDisplayNode | None = None
