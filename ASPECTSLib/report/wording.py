@@ -97,13 +97,13 @@ def _darker(right: RegionInfo, left: RegionInfo) -> str:
 
 
 def change_text(info: RegionInfo) -> str:
-    """Say in short how a call was changed: "auto ● → ○ by Reader 14:02"; empty where it was not."""
+    """Say in short how a call was changed: "auto ● → ○ Reader 14:02"; empty where it was not."""
     override = info.override
     if override is None:
         return ""
     automatic = UNSURE if info.unsure else plain_sign(info.affected)
     time = override.when.rpartition(" ")[2]
-    return f"auto {automatic} → {plain_sign(override.affected)} by {override.by} {time}"
+    return f"auto {automatic} → {plain_sign(override.affected)} {override.by} {time}"
 
 
 def core_text(core: CoreInfo) -> str:

@@ -9,11 +9,14 @@ from result_phantoms import study_result
 
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.report.overrides import override_call
-from ASPECTSLib.report.result import OverrideInfo
+from ASPECTSLib.report.result import CoreInfo, OverrideInfo
 from ASPECTSLib.report.wording import (
     automatic_text,
     call_sign,
+    change_text,
+    core_text,
     headline,
+    measured_text,
     override_text,
     unsure_text,
 )
@@ -85,3 +88,49 @@ def test_an_override_is_told_with_who_when_and_why():
     text = "M1 left: not affected → affected, Reader, 2026-01-02 14:02: seen"
     assert override_text(info) == text
     assert override_text(study_result().regions[0]) == ""
+
+
+def measured(right, left, fractions=(None, None)):
+    regions = study_result().regions
+    pair = zip((regions[5], regions[15]), (right, left), fractions, strict=True)
+    return measured_text(
+        *(replace(info, median=hu, infarct_fraction=share) for info, hu, share in pair)
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "left", "text"),
+    [
+        (34.0, 28.0, "34.0 | 28.0 HU −18 %"),
+        (28.0, 34.0, "28.0 | 34.0 HU −18 %"),
+        (34.0, 34.0, "34.0 | 34.0 HU"),
+        (None, 34.0, "not compared"),
+    ],
+)
+def test_densities_are_told_right_before_left_with_the_drop(right, left, text):
+    assert measured(right, left) == text
+
+
+def test_infarcted_shares_are_told_where_there_is_an_infarct():
+    assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0% | 23%"
+    assert measured(34.0, 34.0, (None, 0.5)) == "34.0 | 34.0 HU, infarct – | 50%"
+    assert measured(34.0, 34.0, (0.0, 0.0)) == "34.0 | 34.0 HU"
+
+
+def test_a_change_is_told_in_short():
+    info = edited(study_result()).regions[M1_LEFT.label - 1]
+    assert change_text(info) == "auto ○ → ● Reader 14:02"
+    assert change_text(replace(info, unsure=True)) == "auto ◐ → ● Reader 14:02"
+    assert change_text(study_result().regions[0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("core", "text"),
+    [
+        (CoreInfo(), "core –"),
+        (CoreInfo(4.25, severity="mild"), "core 4.2 mL   mild"),
+        (CoreInfo(31.0, severity="moderate-severe"), "core 31.0 mL   moderate–severe"),
+    ],
+)
+def test_the_core_is_told_in_millilitres_with_its_group(core, text):
+    assert core_text(core) == text
