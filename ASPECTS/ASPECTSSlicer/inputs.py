@@ -11,7 +11,7 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.methods import AUTO, METHODS, used_inputs
 from ASPECTSSlicer.parameters import AGE_UNKNOWN, KINDS, ASPECTSParameters
 from ASPECTSSlicer.runs import Request
-from ASPECTSSlicer.volumes import patientAge, proposeVolumes
+from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, patientAge, proposeVolumes
 
 _MODALITY_OF_KIND = {kind: Modality(kind.upper()) for kind in KINDS}
 
@@ -43,6 +43,7 @@ class Inputs:
 
     def update(self, parameters: ASPECTSParameters) -> None:
         """Enable the scans that the method takes; the others say why not."""
+        self._refuseOwnImages(parameters)
         used = used_inputs(parameters.method)
         for kind, modality in _MODALITY_OF_KIND.items():
             isUsed = modality in used
@@ -94,6 +95,14 @@ class Inputs:
         if self._scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0:
             return _("Load a head CT, for example by dropping its DICOM folder on the window.")
         return _("Choose a head CT to score.")
+
+    @staticmethod
+    def _refuseOwnImages(parameters: ASPECTSParameters) -> None:
+        """Choose no heat map of a result: a selector whose volume goes takes the next one in its list."""
+        for kind in KINDS:
+            node = getattr(parameters, kind)
+            if node is not None and node.GetAttribute(ROLE_ATTRIBUTE):
+                setattr(parameters, kind, None)
 
     def _selector(self, kind: str) -> Any:
         return getattr(self._ui, f"{kind}Selector")

@@ -75,10 +75,14 @@ class Panel(VTKObservationMixin):
         self._headline = Headline(ui)
         self._inputs = Inputs(ui, scene)
         self._export = ExportControl(ui, self._views)
+        self._arrivals = qt.QTimer(widget)
+        self._arrivals.setSingleShot(True)
+        self._arrivals.connect("timeout()", self.onScansArrived)
         self._connectWidgets()
         addShortcuts(widget, ui.regionTable, self._keys(), self._tableKeys())
         for event, handler in (
             (scene.StartCloseEvent, self.onSceneStartClose),
+            (scene.NodeAddedEvent, self.onNodeAdded),
             (scene.NodeRemovedEvent, self.onNodeRemoved),
             (scene.EndBatchProcessEvent, self.onNodesChanged),
         ):
@@ -104,6 +108,7 @@ class Panel(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """Leave nothing running and nothing observed."""
+        self._arrivals.stop()
         self._runs.cancel()
         self._letGo()
         self._views.exit()
@@ -197,6 +202,18 @@ class Panel(VTKObservationMixin):
         if wasRunning:
             self._headline.say(_("The scene was closed, so scoring was stopped; nothing was kept."))
         self._updateButtons()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:
+        """Propose a scan that is loaded while the module is open, once its voxels are there."""
+        if self._isEntered and node.IsA("vtkMRMLScalarVolumeNode"):
+            self._arrivals.start()
+
+    def onScansArrived(self) -> None:
+        """Propose what was loaded."""
+        if self._parameters is not None and not self._runs.isRunning:
+            self._inputs.propose(self._parameters)
+            self._refresh()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:

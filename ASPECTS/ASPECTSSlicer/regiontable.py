@@ -126,7 +126,9 @@ class RegionTable:
         measured = measured_text(right, left) if isThere else ""
         changed = [info for info in infos.values() if info is not None and info.override]
         item = self._widget.item(row, MEASURED)
-        item.setText("; ".join(map(change_text, changed)) or measured)
+        sides = [f"{info.side} " if len(changed) > 1 else "" for info in changed]
+        changes = [side + change_text(info) for side, info in zip(sides, changed, strict=True)]
+        item.setText("; ".join(changes) or measured)
         item.setToolTip("\n".join([measured, *map(override_text, changed)]))
 
     def _showTotals(self) -> None:
