@@ -23,7 +23,7 @@ from ASPECTSSlicer.layout import registerLayout
 from ASPECTSSlicer.panel import Panel
 from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.results import findResult, readStudy
-from ASPECTSSlicer.runs import Request, ScoringRun
+from ASPECTSSlicer.runs import RESULT_EDITED, Request, ScoringError, ScoringRun
 from ASPECTSSlicer.sample import loadSample, registerSample
 
 if TYPE_CHECKING:
@@ -132,16 +132,22 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
         volumeNode: slicer.vtkMRMLScalarVolumeNode,
         method: str = "auto",
         ageYears: float | None = None,
+        *,
+        replaceEdited: bool = False,
     ) -> StudyResult:
         """Score a head CT of the scene, wait for the end, and add the result to the scene.
 
-        Slicer stays alive meanwhile. A result that the volume had before is replaced.
+        Slicer stays alive meanwhile. A result that the volume had before is replaced; one that a
+        person has changed by hand only with `replaceEdited`.
 
         Raises
         ------
         ScoringError
             If there is no result; `failure.code` and `failure.message` say why.
         """
+        former = findResult(slicer.mrmlScene, volumeNode)
+        if former is not None and readStudy(former).is_edited and not replaceEdited:
+            raise ScoringError(RESULT_EDITED)
         run = self.startRun(Request({"ncct": volumeNode}, method, ageYears))
         try:
             while not run.process.ended(_POLL_S):
@@ -201,8 +207,6 @@ class ASPECTSTest(ScriptedLoadableModuleTest):
         """A volume without a head comes back refused, and the scene stays as it was."""
         import numpy as np
 
-        from ASPECTSSlicer.runs import ScoringError
-
         volumeNode = slicer.util.addVolumeFromArray(np.full((30, 64, 64), -1000, dtype=np.int16))
         volumeNode.SetSpacing(3.0, 3.0, 5.0)
         with self.assertRaises(ScoringError) as caught:
@@ -220,9 +224,9 @@ class ASPECTSTest(ScriptedLoadableModuleTest):
         widget = slicer.modules.ASPECTSWidget
         widget.ui.ncctSelector.setCurrentNode(volumeNode)
         self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 7 / 10")
-        widget.panel.switchRegion(region_of(RegionCode.M3, Side.LEFT))
+        widget.panel.review.switchRegion(region_of(RegionCode.M3, Side.LEFT))
         self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 6 / 10")
-        widget.panel.onUndo()
+        widget.panel.review.onUndo()
         self.assertEqual(widget.ui.scoreLabel.text, "ASPECTS 7 / 10")
 
 

@@ -19,10 +19,12 @@ from ASPECTSLib.evidence import (
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
 from ASPECTSLib.preprocessing.units import to_hounsfield
-from ASPECTSLib.report.calls import settle
+from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
 from ASPECTSLib.report.result import CoreInfo, EditInfo, RegionInfo, StudyResult
 from ASPECTSLib.scoring.severity import severity_of
+
+_SAME_PLACE_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +48,14 @@ def prepare_review(scan: Volume, compared: Volume) -> ReviewedScan:
     Raises
     ------
     GeometryRefusedError
-        GEOMETRY_INVALID if the two grids are not of one shape.
+        GEOMETRY_INVALID if the two grids are not the same.
     ContentRefusedError
         If the scan is no CT, or the map is empty.
     """
-    if scan.array.shape != compared.array.shape:
-        message = "expected the scan that was scored, got one of another size"
+    if scan.array.shape != compared.array.shape or not np.allclose(
+        scan.affine, compared.affine, atol=_SAME_PLACE_MM
+    ):
+        message = "expected the scan that was scored, got one of another size or at another place"
         raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
     if not compared.array.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a map with compared voxels")
@@ -70,7 +74,8 @@ def rescore(
 ) -> StudyResult:
     """Measure and call all regions again; overrides stay as they are.
 
-    Regions that nobody touched give the result that they gave before.
+    Regions that nobody touched give the result that they gave before. Where thin slices are
+    averaged, the middle slice of each block stands for it in the densities; volumes count all.
 
     Parameters
     ----------
@@ -94,8 +99,15 @@ def rescore(
         _keep_override(region_info(call, abstained=abstained), info)
         for call, info in zip(calls, result.regions, strict=True)
     )
-    core = _core(result.core, given, labels.voxel_volume_ml)
-    return settle(replace(result, regions=updated, core=core, edits=_edits(result, edit)))
+    return settle(
+        replace(
+            result,
+            regions=updated,
+            core=_core(result.core, given, labels.voxel_volume_ml),
+            automatic=result.automatic if edit is None else automatic_totals(result),
+            edits=_edits(result, edit),
+        )
+    )
 
 
 def _counts(infarct: NDArray[Any], result: StudyResult) -> bool:
@@ -116,4 +128,5 @@ def _core(core: CoreInfo, infarct: NDArray[np.bool_] | None, voxel_ml: float) ->
 def _edits(result: StudyResult, edit: EditInfo | None) -> tuple[EditInfo, ...]:
     if edit is None:
         return result.edits
-    return (*(old for old in result.edits if old.what != edit.what), edit)
+    others = (old for old in result.edits if (old.what, old.by) != (edit.what, edit.by))
+    return (*others, edit)

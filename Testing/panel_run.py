@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from panel_steps import Alive, all_texts, choose, count_nodes, load_scan, run_files, watch_interface
+from panel_steps import (
+    AGE,
+    Alive,
+    all_texts,
+    choose,
+    count_nodes,
+    load_scan,
+    run_files,
+    watch_interface,
+)
 
 from ASPECTSLib.report.result import StudyResult
 
@@ -59,6 +68,7 @@ def run_real_scan(application: Any, widget: Any, path: Path, folder: Path) -> Re
     seen = RealRun()
     scan = load_scan(path)
     choose(widget, scan)
+    widget.ui.ageSpinBox.value = AGE
     seen.hint = widget.ui.messageLabel.text
     seen.before = count_nodes(scan.GetScene())
     widget.ui.scoreButton.click()

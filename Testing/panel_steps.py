@@ -20,6 +20,7 @@ from ASPECTSLib.report.result import StudyResult
 COLUMN_OF_SIDE = {Side.RIGHT: 1, Side.LEFT: 3}
 LAST_COLUMN, TOTAL_ROW = 5, 10  # what was measured, or how a call was changed
 _SCORING_S = 120.0  # on a busy machine
+AGE = 71  # of the patient, in years
 REAL_SIZE = (30, 512, 512)
 """Slices, rows and columns of an ordinary head CT."""
 
@@ -280,6 +281,7 @@ def score_and_wait(widget: Any, wait_until: Callable[..., None], timeout_s: floa
 
 def score_on_command_line(scan: Path, folder: Path, *options: str) -> Path:
     """Score a file by `python -m ASPECTSLib score` and return the folder of the result."""
-    command = [sys.executable, "-m", "ASPECTSLib", "score", str(scan), "-o", str(folder)]
-    subprocess.run([*command, *options], check=True, capture_output=True, timeout=_SCORING_S)
+    command = [sys.executable, "-m", "ASPECTSLib", "score", str(scan), "-o", str(folder), *options]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=_SCORING_S, text=True)
+    assert done.returncode == 0, done.stderr
     return folder

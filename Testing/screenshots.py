@@ -50,8 +50,8 @@ def _review(application: Any, widget: Any) -> None:
     from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 
     widget.ui.reasonEdit.setText(_REASON)
-    widget.panel.switchRegion(region_of(RegionCode.I, Side.LEFT))
-    widget.panel.onRegionSelected(region_of(RegionCode.L, Side.LEFT))
+    widget.panel.review.switchRegion(region_of(RegionCode.I, Side.LEFT))
+    widget.panel.review.onRegionSelected(region_of(RegionCode.L, Side.LEFT))
     time.sleep(0.5)
     application.processEvents()
 

@@ -63,6 +63,10 @@ class EditorControl:
         self._editor.setActiveEffectByName("")
         self._editor.removeViewObservations()
 
+    def putToolsDown(self) -> None:
+        """End the effect that the mouse draws with."""
+        self._editor.setActiveEffectByName("")
+
     def release(self) -> None:
         """Forget the result and the scene's nodes: the scene or the module is about to go."""
         self._editor.setActiveEffectByName("")
@@ -105,10 +109,12 @@ class EditorControl:
         return True
 
     def ignoring(self, change: Callable[[], None]) -> None:
-        """Make a change of the segmentations that is no edit of the user's."""
+        """Make a change of the segmentations that is no edit of the user's; those before it stay noted."""
+        pending = list(self._edited)
         change()
-        self._timer.stop()
-        self._edited.clear()
+        self._edited[:] = pending
+        if not pending:
+            self._timer.stop()
 
     def _observe(self, segmentation: slicer.vtkSegmentation, what: str) -> None:
         def note(_caller: object, _event: str) -> None:

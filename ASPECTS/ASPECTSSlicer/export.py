@@ -11,8 +11,9 @@ from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import Content, StudyImages, export_study
 from ASPECTSSlicer.grids import readVolume
 from ASPECTSSlicer.layers import infarctMask, regionLabels
-from ASPECTSSlicer.results import ResultNodes, readStudy
-from ASPECTSSlicer.worldspace import worldVolume
+from ASPECTSSlicer.results import ResultNodes, isDrawnAnew, readStudy, scoredScan
+
+_WORDS_AND_NUMBERS = frozenset({Content.RESULT, Content.TABLE})
 
 
 def exportResult(
@@ -43,9 +44,15 @@ def exportResult(
     ASPECTSError
         If a node that is needed was deleted, or the folder cannot be written.
     """
+    if isDrawnAnew(nodes):
+        message = (
+            "regions or infarct were edited and not scored again; open the result in the module"
+        )
+        raise FileRefusedError(ErrorCode.RESULT_OUTDATED, message)
+    needsImages = not _WORDS_AND_NUMBERS.issuperset(contents)
     return export_study(
         readStudy(nodes),
-        _images(nodes),
+        _images(nodes) if needsImages else None,
         folder,
         contents,
         picture=picture,
@@ -60,11 +67,12 @@ def _images(nodes: ResultNodes) -> StudyImages:
             raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
     heatmap = readVolume(nodes.heatmap)
     return StudyImages(
-        scan=worldVolume(nodes.scan),
+        scan=scoredScan(nodes),
         regions=heatmap.with_array(regionLabels(nodes.regions, nodes.heatmap)),
         heatmap=heatmap,
         compared=readVolume(nodes.compared),
         infarct=_infarct(nodes, heatmap),
+        scan_is_resampled=nodes.scan.GetParentTransformNode() is not None,
     )
 
 

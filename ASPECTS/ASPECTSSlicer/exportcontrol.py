@@ -45,6 +45,7 @@ class ExportControl:
     def setResult(self, nodes: ResultNodes | None) -> None:
         """Export this result, or none."""
         self._nodes = nodes
+        self._ui.exportLabel.setText("")  # it spoke of the result as it was before
 
     def onExport(self, _checked: bool = False) -> None:
         """Write the chosen files to a folder of their own."""
@@ -52,6 +53,9 @@ class ExportControl:
             return
         if not self._ui.exportFolderEdit.currentPath:
             self._ui.exportLabel.setText(_("Choose a folder first."))
+            return
+        if not self._contents():
+            self._ui.exportLabel.setText(_("Choose first what to write."))
             return
         folder = Path(self._ui.exportFolderEdit.currentPath) / _folderName(self._nodes)
         try:

@@ -30,7 +30,7 @@ def readVolume(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> Volume:
         If the node has no voxels, or several values in each.
     """
     if imageOf(volumeNode).GetNumberOfScalarComponents() != 1:
-        message = f"expected one value a voxel, got several in {volumeNode.GetName()}"
+        message = "expected one value a voxel, got several"
         raise OSError(message)
     return Volume(arrayFromVolume(volumeNode), nodeAffine(volumeNode))
 
@@ -55,7 +55,7 @@ def imageOf(volumeNode: slicer.vtkMRMLVolumeNode) -> vtk.vtkImageData:
     """
     image = volumeNode.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0:
-        message = f"expected a volume with voxels, got none in {volumeNode.GetName()}"
+        message = "expected a volume with voxels, got none"
         raise OSError(message)
     return image
 

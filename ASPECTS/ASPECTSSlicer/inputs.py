@@ -9,9 +9,9 @@ from slicer.i18n import tr as _
 
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.methods import AUTO, METHODS, used_inputs
-from ASPECTSSlicer.parameters import AGE_UNKNOWN, KINDS, ASPECTSParameters
+from ASPECTSSlicer.parameters import AGE_UNKNOWN, KINDS, MAX_AGE, ASPECTSParameters
 from ASPECTSSlicer.runs import Request
-from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, patientAge, proposeVolumes
+from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, hasVoxels, patientAge, proposeVolumes
 
 _MODALITY_OF_KIND = {kind: Modality(kind.upper()) for kind in KINDS}
 
@@ -68,8 +68,8 @@ class Inputs:
         if parameters.ncct is not None and database is not None:
             age = patientAge(parameters.ncct, database.fileForInstance)
         if age is not None:
-            parameters.ageYears = round(age)
-        elif self._ageIsFromDicom:
+            parameters.ageYears = min(round(age), MAX_AGE)
+        elif isNewPatient:
             parameters.ageYears = AGE_UNKNOWN  # that of another patient
         self._ageIsFromDicom = age is not None
         self.update(parameters)
@@ -81,7 +81,7 @@ class Inputs:
         given = {
             kind: node
             for kind, node in nodes.items()
-            if node is not None and _MODALITY_OF_KIND[kind] in used
+            if node is not None and hasVoxels(node) and _MODALITY_OF_KIND[kind] in used
         }
         modalities = {_MODALITY_OF_KIND[kind] for kind in given}
         chosen = [m for m in METHODS if parameters.method in (AUTO, m.name)]

@@ -22,9 +22,15 @@ from ASPECTSLib.report.result import EditInfo, OverrideInfo, RegionInfo, StudyRe
 from ASPECTSLib.review import ReviewedScan, prepare_review, rescore
 from ASPECTSSlicer.grids import readVolume
 from ASPECTSSlicer.layers import infarctMask, regionLabels, separateRegions
-from ASPECTSSlicer.results import ResultNodes, readStudy, storeStudy
+from ASPECTSSlicer.results import (
+    ResultNodes,
+    isDrawnAnew,
+    noteDrawing,
+    readStudy,
+    scoredScan,
+    storeStudy,
+)
 from ASPECTSSlicer.segmentations import callsById, styleRegions
-from ASPECTSSlicer.worldspace import worldVolume
 
 REGIONS_EDIT, INFARCT_EDIT = "regions", "infarct"
 
@@ -55,6 +61,10 @@ class Review:
         self._history: list[Overrides] = []
         self._scan: ReviewedScan | None = None
         self._drawn = self._readDrawn()
+        self.isBehind = isDrawnAnew(nodes)
+        """Whether regions or infarct were changed since they were scored last, with nobody looking."""
+        if self.isBehind:
+            self._drawn = None, None
 
     def continueFrom(self, other: Review) -> None:
         """Take over what can be undone, if the other review is of the same result."""
@@ -85,13 +95,10 @@ class Review:
         self._remember()
         self._store(override_call(self.study, region, replace(override, reason=reason)))
 
-    def backToAutomatic(self, region: Region | None = None) -> None:
-        """Take back the override of a region, or all of them."""
+    def backToAutomatic(self) -> None:
+        """Take back all overrides."""
         self._remember()
-        if region is None:
-            self._store(with_overrides(self.study, {}))
-        else:
-            self._store(withdraw_override(self.study, region))
+        self._store(with_overrides(self.study, {}))
 
     @property
     def canUndo(self) -> bool:
@@ -111,8 +118,6 @@ class Review:
         ASPECTSError
             If the scan is no longer there, or no longer the one that was scored.
         """
-        if self._scan is not None:
-            return
         missing = [
             name
             for name in ("scan", "compared", "heatmap", "regions")
@@ -123,7 +128,8 @@ class Review:
                 f"the {missing[0]} is no longer in the scene, so nothing can be measured again"
             )
             raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
-        self._scan = prepare_review(worldVolume(self.nodes.scan), readVolume(self.nodes.compared))
+        if self._scan is None:
+            self._scan = prepare_review(scoredScan(self.nodes), readVolume(self.nodes.compared))
 
     def rescore(self, what: str, editedSegmentId: str | None = None) -> None:
         """Measure and call everything again after regions or infarct were edited.
@@ -143,11 +149,16 @@ class Review:
         self.prepare()
         if what == REGIONS_EDIT:
             separateRegions(self.nodes.regions, editedSegmentId)
-        before, self._drawn = self._drawn, self._readDrawn()
-        if all(map(np.array_equal, before, self._drawn)):
+        drawn = self._readDrawn()
+        if all(map(np.array_equal, self._drawn, drawn)):
             return  # a new name or colour
         edit = EditInfo(what, self._user, self._timestamp())
-        self._store(rescore(self.study, self._scan, *self._drawn, edit))
+        study = rescore(self.study, self._scan, *drawn, edit)
+        modified = self.nodes.text.StartModify()  # who watches the text hears of it once
+        self._store(study)
+        noteDrawing(self.nodes)
+        self.nodes.text.EndModify(modified)
+        self._drawn = drawn
 
     def _readDrawn(self) -> tuple[NDArray[np.uint8] | None, NDArray[np.bool_] | None]:
         """Return regions and infarct as they are drawn now; None for what was deleted."""

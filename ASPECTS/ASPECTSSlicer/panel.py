@@ -12,21 +12,19 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ASPECTSLib.atlas.regions import Region
-from ASPECTSLib.errors import ASPECTSError
 from ASPECTSSlicer.dependencies import hasPictures, hasTorch, installPictures, installTorch
-from ASPECTSSlicer.editorcontrol import EditorControl
 from ASPECTSSlicer.exportcontrol import ExportControl
 from ASPECTSSlicer.headline import Headline
 from ASPECTSSlicer.inputs import Inputs
-from ASPECTSSlicer.overrides import INFARCT_EDIT, REGIONS_EDIT, Review
 from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.process import Failure, Progress
-from ASPECTSSlicer.regiontable import RegionTable
 from ASPECTSSlicer.results import ResultNodes, findResult
+from ASPECTSSlicer.reviewcontrol import ReviewControl
 from ASPECTSSlicer.runcontrol import RunControl
 from ASPECTSSlicer.runs import INPUT_GONE, Request, ScoringRun
 from ASPECTSSlicer.shortcuts import addShortcuts
 from ASPECTSSlicer.viewcontrol import ViewControl
+from ASPECTSSlicer.volumes import hasVoxels
 
 _HEATMAP_OPACITY = 0.6  # what the key H switches on
 
@@ -60,26 +58,24 @@ class Panel(VTKObservationMixin):
         user: str,
     ) -> None:
         super().__init__()
-        self.ui, self._scene, self._user = ui, scene, user
+        self.ui, self._scene = ui, scene
         self._parameters: ASPECTSParameters | None = None
         self._guiTag: int | None = None
-        self._review: Review | None = None
         self._failureDetails, self._isEntered = "", False
         self._shown: slicer.vtkMRMLScalarVolumeNode | None = None
         self._runs = RunControl(
             widget, scene, startRun, self.onProgress, self.onResult, self.onFailure
         )
         self._views = ViewControl(widget, scene, layoutManager, self.onHover)
-        self._editor = EditorControl(scene, ui.segmentEditor, self.onEdited)
-        self._table = RegionTable(ui.regionTable, self.onRegionSelected, self.switchRegion)
         self._headline = Headline(ui)
+        self.review = ReviewControl(ui, scene, self._views, self._headline, user, self)
         self._inputs = Inputs(ui, scene)
         self._export = ExportControl(ui, self._views)
         self._arrivals = qt.QTimer(widget)
         self._arrivals.setSingleShot(True)
         self._arrivals.connect("timeout()", self.onScansArrived)
         self._connectWidgets()
-        addShortcuts(widget, ui.regionTable, self._keys(), self._tableKeys())
+        addShortcuts(widget, ui.regionTable, self._keys(), self.review.tableKeys())
         for event, handler in (
             (scene.StartCloseEvent, self.onSceneStartClose),
             (scene.NodeAddedEvent, self.onNodeAdded),
@@ -95,7 +91,7 @@ class Panel(VTKObservationMixin):
         self.ui.installPictureButton.setEnabled(not hasPictures())
         self.ui.installTorchButton.setEnabled(not hasTorch())
         self._views.enter()
-        self._editor.enter()
+        self.review.editor.enter()
         self.setParameters(parameters)
         self._inputs.propose(parameters)
         self._refresh(isForced=True)
@@ -103,7 +99,7 @@ class Panel(VTKObservationMixin):
     def exit(self) -> None:
         """Leave everything outside the panel as it was before; a run goes on."""
         self._isEntered = False
-        self._editor.exit()
+        self.review.editor.exit()
         self._views.exit()
 
     def cleanup(self) -> None:
@@ -141,7 +137,7 @@ class Panel(VTKObservationMixin):
         self._updateButtons()
 
     def _mayReplaceResult(self) -> bool:
-        if self._review is None or not self._review.study.is_edited:
+        if not self.review.isEdited:
             return True
         question = _("This result was changed by hand. Score again, and lose these changes?")
         return slicer.util.confirmOkCancelDisplay(question)
@@ -165,9 +161,9 @@ class Panel(VTKObservationMixin):
             self._headline.say(
                 _("The result of {scan} is ready.").format(scan=nodes.scan.GetName())
             )
-            self._updateButtons()
-            return
-        self._showResult(nodes)
+        elif not self._isShown(nodes):
+            self._showResult(nodes)
+        self._updateButtons()
 
     def onFailure(self, failure: Failure, details: str) -> None:
         """Say why there is no result; what was there before stays."""
@@ -218,95 +214,29 @@ class Panel(VTKObservationMixin):
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:
         """Stop a run whose scan is gone, and show no result of which parts are gone."""
-        if self._runs.isRunning and node.GetID() == self._runs.scanId:
+        if self._runs.isRunning and node is self._runs.scan:
             self._runs.cancel()
             self.onFailure(INPUT_GONE, "")
         if not self._scene.IsBatchProcessing():
             self.onNodesChanged()
 
     def onNodesChanged(self, _caller: object = None, _event: str = "") -> None:
-        """Look again at a result of which the user deleted something."""
-        parts = vars(self._review.nodes).values() if self._review else ()
-        if any(part is not None and part.GetScene() is not self._scene for part in parts):
+        """Look again where parts of the shown result are gone, or its scan has got another one."""
+        shown, scan = self.review.nodes, self._shown
+        parts = vars(shown).values() if shown is not None else ()
+        isBroken = any(part is not None and part.GetScene() is not self._scene for part in parts)
+        if isBroken or (self._isEntered and not self._isShown(_findResultOf(self._scene, scan))):
             self._refresh(isForced=True)
+
+    def _isShown(self, nodes: ResultNodes | None) -> bool:
+        shown = self.review.nodes
+        if nodes is None or shown is None:
+            return nodes is shown
+        return nodes.text is shown.text
 
     def onParametersModified(self, _caller: object = None, _event: str = "") -> None:
         """Follow what was chosen."""
         self._refresh()
-
-    # Review
-
-    def onRegionSelected(self, region: Region) -> None:
-        """Show the evidence of a region, and go there."""
-        self._describe(region)
-        self._showReason(region)
-        self._views.jumpTo(region)
-
-    def onHover(self, region: Region | None) -> None:
-        """Say which region is under the mouse."""
-        self._describe(region or self._table.selectedRegion())
-
-    def switchRegion(self, region: Region) -> None:
-        """Turn the call of a region over."""
-        reason = self.ui.reasonEdit.text.strip() if self.ui.reasonEdit.modified else ""
-        self._change(lambda review: review.switchRegion(region, reason))
-        self.ui.reasonEdit.modified = False
-        self._describe(region)
-        self._showReason(region)
-
-    def onReason(self) -> None:
-        """Note the reason of the selected region's switch."""
-        region = self._table.selectedRegion()
-        if region is not None and self.ui.reasonEdit.modified:
-            reason = self.ui.reasonEdit.text.strip()
-            self._change(lambda review: review.giveReason(region, reason))
-            if self._review is not None and self._review.info(region).override is not None:
-                self.ui.reasonEdit.modified = False  # taken; otherwise it waits for a switch
-
-    def onUndo(self, _checked: bool = False) -> None:
-        """Undo the last switch."""
-        self._change(lambda review: review.undo())
-
-    def onBackToAutomatic(self, _checked: bool = False) -> None:
-        """Take back all switches."""
-        self._change(lambda review: review.backToAutomatic())
-
-    def onEdited(self, what: str, segmentId: str) -> None:
-        """Score again after an edit of borders."""
-        self._change(lambda review: review.rescore(what, segmentId))
-        self._views.regionsChanged()
-
-    def editRegions(self, _checked: bool = False) -> None:
-        """Open the Segment Editor on the selected region."""
-        self._edit(REGIONS_EDIT, self._table.selectedRegion())
-
-    def editInfarct(self, _checked: bool = False) -> None:
-        """Open the Segment Editor on the infarct."""
-        self._edit(INFARCT_EDIT, None)
-
-    def _edit(self, what: str, region: Region | None) -> None:
-        if self._review is None or not self._editor.edit(what, region):
-            return
-        self._applyDisplay(self._parameters)  # the editor takes the map of compared voxels away
-        self.ui.editSection.collapsed = False
-        self.ui.editRegionsButton.setChecked(what == REGIONS_EDIT)
-        self.ui.editInfarctButton.setChecked(what == INFARCT_EDIT)
-        self._try(self._review.prepare)
-
-    def _change(self, change: Callable[[Review], None]) -> None:
-        """Change the result, and show what became of it."""
-        review = self._review
-        if review is None:
-            return
-        self._views.stopFlash()
-        self._editor.ignoring(lambda: self._try(lambda: change(review)))
-        self._showStudy()
-
-    def _try(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except ASPECTSError as error:
-            self.onFailure(Failure(str(error.code), error.message), "")
 
     # Showing
 
@@ -327,52 +257,32 @@ class Panel(VTKObservationMixin):
             self._inputs.readAge(parameters, isNewPatient=self._shown is not None)
         if isForced or scan is not self._shown:
             self._shown = scan
-            self._showResult(findResult(self._scene, scan) if scan is not None else None)
+            self._showResult(_findResultOf(self._scene, scan))
         self._applyDisplay(parameters)
         self._updateButtons()
 
     def _showResult(self, nodes: ResultNodes | None) -> None:
-        previous, self._review = self._review, None
-        if nodes is not None:
-            self._try(lambda: self._beginReview(nodes, previous))
-        review = self._review
-        self._editor.setResult(review.nodes if review else None)
-        if review is not None:
-            self._editor.ignoring(lambda: self._views.showResult(review.nodes, review.study))
-        elif self._shown is not None:
-            self._views.showScan(self._shown)
-        else:
-            self._views.clear()
+        self.review.show(nodes)
+        if self.review.nodes is None:
+            if self._shown is not None and hasVoxels(self._shown):
+                self._views.showScan(self._shown)
+            else:
+                self._views.clear()
         if self._parameters is not None:
             self._applyDisplay(self._parameters)
-        self._showStudy()
 
-    def _beginReview(self, nodes: ResultNodes, previous: Review | None) -> None:
-        """Review a result; one that was left and is taken up again keeps what can be undone."""
-        review = Review(nodes, self._user)
-        if previous is not None:
-            review.continueFrom(previous)
-        self._review = review
+    def onHover(self, region: Region | None) -> None:
+        """Say which region is under the mouse."""
+        self.review.onHover(region)
 
-    def _showStudy(self) -> None:
-        study = self._review.study if self._review else None
-        self._table.show(study)
-        self._headline.show(study)
-        self._describe(self._table.selectedRegion())
+    def onReviewChanged(self) -> None:
+        """Offer what can be done with the result as it is now."""
         self._updateButtons()
 
-    def _describe(self, region: Region | None) -> None:
-        self._headline.describe(self._review.info(region) if self._review and region else None)
-
-    def _showReason(self, region: Region) -> None:
-        """Show why a region was switched; what is being typed for one that was not stays."""
-        if self._review is None:
-            return
-        override = self._review.info(region).override
-        if override is not None:
-            self.ui.reasonEdit.setText(override.reason)
-        elif not self.ui.reasonEdit.modified:
-            self.ui.reasonEdit.clear()
+    def onEditing(self) -> None:
+        """Show the map of compared voxels again, which the Segment Editor takes away."""
+        if self._parameters is not None:
+            self._applyDisplay(self._parameters)
 
     def _applyDisplay(self, parameters: ASPECTSParameters) -> None:
         self._views.setHeatmapOpacity(parameters.heatmapOpacity)
@@ -380,25 +290,21 @@ class Panel(VTKObservationMixin):
         self._views.setComparedVisible(parameters.showCompared)
 
     def _updateButtons(self) -> None:
-        running, review = self._runs.isRunning, self._review
+        running, nodes = self._runs.isRunning, self.review.nodes
         request = self._inputs.request(self._parameters) if self._parameters else None
         ui = self.ui
         ui.scoreButton.setEnabled(not running and request is not None)
         ui.cancelButton.setEnabled(running)
         ui.progressBar.setVisible(running)
-        ui.undoButton.setEnabled(review is not None and review.canUndo)
-        isOverridden = review is not None and any(i.override for i in review.study.regions)
-        ui.automaticButton.setEnabled(isOverridden)
-        for widget in (ui.reasonEdit, ui.editSection, ui.displaySection, ui.exportSection):
-            widget.setEnabled(review is not None)
-        ui.resultFrame.setVisible(review is not None)
         ui.copyButton.setVisible(self._headline.isComplaint)
-        self._export.setResult(review.nodes if review else None)
-        if not running and review is None and not self._headline.hasMessage:
+        self.review.lock(isLocked=running and self._runs.scan is self._shown)
+        self.review.updateButtons()
+        self._export.setResult(nodes)
+        if not running and nodes is None and not self._headline.hasMessage:
             self._headline.hint(_(_READY) if request else self._inputs.whatIsMissing())
 
     def _letGo(self) -> None:
-        self._editor.release()
+        self.review.editor.release()
         self.setParameters(None)
         self._shown = None
         self._inputs.forget()
@@ -412,10 +318,6 @@ class Panel(VTKObservationMixin):
             (ui.scoreButton, self.onScore),
             (ui.cancelButton, self.onCancel),
             (ui.copyButton, self.onCopyDetails),
-            (ui.undoButton, self.onUndo),
-            (ui.automaticButton, self.onBackToAutomatic),
-            (ui.editRegionsButton, self.editRegions),
-            (ui.editInfarctButton, self.editInfarct),
             (ui.installPictureButton, self.onInstallPictures),
             (ui.installTorchButton, self.onInstallTorch),
             (ui.previousSliceButton, lambda _checked=False: self._views.stepSlices(-1)),
@@ -424,21 +326,12 @@ class Panel(VTKObservationMixin):
             (ui.layoutButton, lambda _checked=False: self._views.enter()),
         ):
             button.connect("clicked(bool)", slot)
-        ui.reasonEdit.connect("editingFinished()", self.onReason)
         ui.windowSelector.addItems(self._views.windowNames())
         ui.windowSelector.connect("activated(int)", lambda index: self._views.setWindow(index + 1))
 
     def _keys(self) -> Mapping[str, Callable[[], None]]:
         windows = {str(key): lambda key=key: self._setWindow(key) for key in self._views.windowKeys}
         return {"H": self._toggleHeatmap, "O": self._toggleOutlines, **windows}
-
-    def _tableKeys(self) -> Mapping[str, Callable[[], None]]:
-        return {"Space": self._switchSelected, "E": self.editRegions, "Ctrl+Z": self.onUndo}
-
-    def _switchSelected(self) -> None:
-        region = self._table.selectedRegion()
-        if region is not None:
-            self.switchRegion(region)
 
     def _toggleHeatmap(self) -> None:
         if self._parameters is not None:
@@ -455,3 +348,10 @@ class Panel(VTKObservationMixin):
 
 
 _READY = "Press Score."
+
+
+def _findResultOf(
+    scene: slicer.vtkMRMLScene, scan: slicer.vtkMRMLScalarVolumeNode | None
+) -> ResultNodes | None:
+    """Return the result of the scan that is chosen, if one is chosen and has a result."""
+    return findResult(scene, scan) if scan is not None and scan.GetScene() is scene else None

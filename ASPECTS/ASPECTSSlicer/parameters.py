@@ -9,7 +9,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 
 from ASPECTSLib.methods import METHOD_NAMES
 
-AGE_UNKNOWN = -1
+AGE_UNKNOWN, MAX_AGE = -1, 130
 KINDS = ("ncct", "cta", "dwi", "adc", "cbf")
 """Names of the scans, as the fields below and the options of the command line."""
 
@@ -24,7 +24,7 @@ class ASPECTSParameters:
     adc: slicer.vtkMRMLScalarVolumeNode
     cbf: slicer.vtkMRMLScalarVolumeNode
     method: Annotated[str, Choice(list(METHOD_NAMES))] = METHOD_NAMES[0]
-    ageYears: Annotated[int, WithinRange(AGE_UNKNOWN, 130)] = AGE_UNKNOWN
+    ageYears: Annotated[int, WithinRange(AGE_UNKNOWN, MAX_AGE)] = AGE_UNKNOWN
     heatmapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
     showOutlines: bool = True
     showCompared: bool = False

@@ -21,9 +21,9 @@ from ASPECTSLib.errors import ExitCode
 KILLED, CRASHED, NOT_STARTED = "PROCESS_KILLED", "PROCESS_FAILED", "NOT_STARTED"
 """Codes of a child that ended without words of its own, or that never ran."""
 
-_LAUNCHERS_WORDS = (
-    "exit abnormally"  # of PythonSlicer, which exits with 1 when what it ran was killed
-)
+# of PythonSlicer, which exits with 1 when what it ran was killed
+_LAUNCHERS_WORDS = "exit abnormally"
+_END_S = 2.0
 _KEPT_LINES = 50  # of other output, for the details of an error
 
 
@@ -185,6 +185,9 @@ class ChildProcess:
     def ended(self, timeout_s: float) -> bool:
         """Wait for the end of the child for a moment, and return whether it came."""
         self._reader.join(timeout_s)
+        if not self._reader.is_alive():  # the output closes a moment before the end
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
         return self.exitCode() is not None
 
     def wait(self, timeout_s: float | None = None) -> int:
@@ -196,8 +199,10 @@ class ChildProcess:
         """End the child and all processes that it started."""
         if self.exitCode() is None:  # a launcher may be gone before what it runs
             _killGroup(self._process)
-        self.wait()
-        self._process.stdin.close()
+        self._process.stdin.close()  # which ends a child that the kill did not reach
+        self._reader.join(_END_S)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
 
     def _readLines(self) -> None:
         with self._process.stdout as output:

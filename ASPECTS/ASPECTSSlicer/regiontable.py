@@ -48,6 +48,7 @@ class RegionTable:
     ) -> None:
         self._widget, self._onSelect, self._onSwitch = widget, onSelect, onSwitch
         self._study: StudyResult | None = None
+        self._selectedSide = Side.RIGHT
         self._build()
         widget.connect("cellClicked(int,int)", self._onClicked)
         widget.connect("currentCellChanged(int,int,int,int)", self._onCurrentChanged)
@@ -63,11 +64,14 @@ class RegionTable:
         self._showTotals()
 
     def selectedRegion(self) -> Region | None:
-        """Return the region of the current cell; in columns of both sides, that of the side which is affected."""
-        row, column = self._widget.currentRow(), self._widget.currentColumn()
+        """Return the region of the current cell.
+
+        In columns of both sides it is that of the side which was affected when the cell was chosen.
+        """
+        row = self._widget.currentRow()
         if not 0 <= row < _TOTAL_ROW or self._study is None:
             return None
-        return region_of(_CODES[row], _SIDE_OF_COLUMN.get(column) or self._affectedSide(row))
+        return region_of(_CODES[row], self._selectedSide)
 
     def select(self, region: Region) -> None:
         """Make a region's call the current cell."""
@@ -157,7 +161,9 @@ class RegionTable:
         if column in _SWITCHES and row < _TOTAL_ROW and self._study is not None:
             self._onSwitch(region_of(_CODES[row], _SIDE_OF_COLUMN[column]))
 
-    def _onCurrentChanged(self, *_cells: int) -> None:
+    def _onCurrentChanged(self, row: int, column: int, *_before: int) -> None:
+        if 0 <= row < _TOTAL_ROW:
+            self._selectedSide = _SIDE_OF_COLUMN.get(column) or self._affectedSide(row)
         region = self.selectedRegion()
         if region is not None:
             self._onSelect(region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from ASPECTSLib.report.writer import RESULT_FILE
 from ASPECTSSlicer.grids import areSameGrid
 from ASPECTSSlicer.worldspace import worldGrid
 
+# Slicer's DICOM database names files by the UID of the image: names of no use, that lead to a patient.
+_LIKE_A_UID = re.compile(r"[0-9.]{20,}(\.dcm)?")
 _IMAGES = ("regions", "infarct", "heatmap", "compared")
 
 
@@ -110,4 +113,5 @@ def _fileNames(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> tuple[str, ...]:
         return (volumeNode.GetName(),)
     others = (storage.GetNthFileName(index) for index in range(storage.GetNumberOfFileNames()))
     names = [Path(name).name for name in (storage.GetFileName(), *others) if name]
-    return tuple(dict.fromkeys(names))
+    named = [name for name in dict.fromkeys(names) if not _LIKE_A_UID.fullmatch(name)]
+    return tuple(named) or (volumeNode.GetName(),)

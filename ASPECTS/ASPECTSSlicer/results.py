@@ -6,6 +6,7 @@ They lie in world space, whatever transform the scored volume is under.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -15,10 +16,12 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
+from ASPECTSLib.geometry import Volume, apply_affine, canonicalize
 from ASPECTSLib.report.result import KeySlicesInfo, StudyResult
 from ASPECTSSlicer.appearance import colourCompared, colourHeatmap
-from ASPECTSSlicer.grids import fillVolume, nodeAffine
+from ASPECTSSlicer.grids import fillVolume, nodeAffine, readVolume
+from ASPECTSSlicer.layers import infarctMask, regionLabels
 from ASPECTSSlicer.resultfiles import ResultFiles, readFolder
 from ASPECTSSlicer.segmentations import (
     callsById,
@@ -29,10 +32,14 @@ from ASPECTSSlicer.segmentations import (
 )
 from ASPECTSSlicer.tables import fillTable
 from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, nodesOfClass
+from ASPECTSSlicer.worldspace import worldVolume
 
 RESULT_ATTRIBUTE = "ASPECTS.result"
 _MATRIX_ATTRIBUTE = "ASPECTS.ijkToRas"  # of the heat map, when the text was written
 _REFERENCE_PREFIX = "ASPECTS."
+_DRAWING_ATTRIBUTE = "ASPECTS.drawing"  # digest of regions and infarct as they were scored
+_INFARCT_BIT = 0x80  # above the labels of regions
+_SAME_PLACE_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +168,58 @@ def _movedSlices(slices: KeySlicesInfo, toPresent: NDArray[np.float64]) -> KeySl
     return KeySlicesInfo(axis, ganglionic, supraganglionic)
 
 
+def scoredScan(nodes: ResultNodes) -> Volume:
+    """Return the scan of a result as it was scored, in world space.
+
+    Raises
+    ------
+    GeometryRefusedError
+        GEOMETRY_INVALID if the scan was moved, turned or replaced since.
+    """
+    scan, grid = worldVolume(nodes.scan), readVolume(nodes.heatmap)
+    if not _fillSameSpace(scan, grid):
+        message = "the scan was moved or replaced since it was scored; score it again"
+        raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
+    # Slicer may have reversed the axes of one of them when it loaded the scene.
+    ordered = canonicalize(grid).restore(canonicalize(scan).volume.array)
+    return grid.with_array(ordered.array)
+
+
+def _fillSameSpace(first: Volume, second: Volume) -> bool:
+    """Return whether two volumes have the same voxels in the world, whatever the order of their axes."""
+    if sorted(first.array.shape) != sorted(second.array.shape):
+        return False
+    corners = [_corners(volume) for volume in (first, second)]
+    distances = np.linalg.norm(corners[0][:, np.newaxis] - corners[1], axis=-1)
+    return bool(distances.min(axis=0).max() < _SAME_PLACE_MM)
+
+
+def _corners(volume: Volume) -> NDArray[np.float64]:
+    ends = np.stack(np.meshgrid(*((0, n - 1) for n in volume.size)), axis=-1).reshape(-1, 3)
+    return apply_affine(volume.affine, ends.astype(np.float64))
+
+
+def noteDrawing(nodes: ResultNodes) -> None:
+    """Note what regions and infarct look like, with the result that was scored from them."""
+    nodes.text.SetAttribute(_DRAWING_ATTRIBUTE, _digest(nodes))
+
+
+def isDrawnAnew(nodes: ResultNodes) -> bool:
+    """Return whether regions or infarct were changed since they were scored last."""
+    noted = nodes.text.GetAttribute(_DRAWING_ATTRIBUTE)
+    return bool(noted) and noted != _digest(nodes)
+
+
+def _digest(nodes: ResultNodes) -> str:
+    """Return a digest of what is drawn, the same for every order of the axes; empty if parts are gone."""
+    if nodes.regions is None or nodes.infarct is None or nodes.heatmap is None:
+        return nodes.text.GetAttribute(_DRAWING_ATTRIBUTE) or ""
+    drawn = regionLabels(nodes.regions, nodes.heatmap)
+    drawn[infarctMask(nodes.infarct, nodes.heatmap)] |= _INFARCT_BIT
+    ordered = canonicalize(Volume(drawn, nodeAffine(nodes.heatmap))).volume.array
+    return hashlib.blake2b(ordered, digest_size=16).hexdigest()
+
+
 def _addNodes(
     scene: slicer.vtkMRMLScene, files: ResultFiles, volumeNode: slicer.vtkMRMLScalarVolumeNode
 ) -> ResultNodes:
@@ -186,6 +245,7 @@ def _addNodes(
     storeStudy(nodes, files.study)
     styleRegions(nodes.regions, callsById(files.study))
     styleInfarct(nodes.infarct)
+    noteDrawing(nodes)
     _fileBesideScan(nodes)
     return nodes
 

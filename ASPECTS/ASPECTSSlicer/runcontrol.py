@@ -57,9 +57,9 @@ class RunControl:
         return self._run is not None
 
     @property
-    def scanId(self) -> str:
-        """ID of the volume that is being scored; empty if none is."""
-        return self._run.scanId if self._run is not None else ""
+    def scan(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The volume that is being scored."""
+        return self._run.scan if self._run is not None else None
 
     def start(self, request: Request) -> None:
         """Start scoring; a run that cannot be started is a failure like others."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import slicer
 
-from ASPECTSLib.errors import ExitCode
+from ASPECTSLib.errors import ASPECTSError, ExitCode
 from ASPECTSSlicer import LIBRARY_ROOT
 from ASPECTSSlicer.process import NOT_STARTED, ChildProcess, Failure, findPython, scoreCommand
 from ASPECTSSlicer.results import ResultNodes, loadResult
@@ -17,13 +17,22 @@ from ASPECTSSlicer.volumes import writeScan
 
 RESULT_EXIT_CODES = (ExitCode.RESULT, ExitCode.ABSTAINED)  # both leave a result
 
+RESULT_UNREADABLE = "RESULT_UNREADABLE"
+_FOLDER_PREFIX = "aspects-"
+
 INPUT_GONE = Failure(
     "INPUT_GONE",
     "The scan was removed from the scene while it was scored. Nothing was added; load it again.",
 )
 
 
-def notStarted(error: OSError) -> Failure:
+RESULT_EDITED = Failure(
+    "RESULT_EDITED",
+    "The result of this scan was changed by hand. Say that it may be replaced, or keep it.",
+)
+
+
+def notStarted(error: Exception) -> Failure:
     """Return the failure of a program that never ran."""
     return Failure(NOT_STARTED, f"Scoring could not be started: {error}.")
 
@@ -80,8 +89,13 @@ class ScoringRun:
     def __init__(
         self, request: Request, temporaryFolder: Path, environment: Mapping[str, str]
     ) -> None:
-        self.scanId = request.scan.GetID()
-        self._folder = tempfile.TemporaryDirectory(prefix="aspects-", dir=temporaryFolder)
+        self.scan = request.scan  # the node itself: another scene may give its ID to another scan
+        try:
+            self._folder = tempfile.TemporaryDirectory(
+                prefix=_FOLDER_PREFIX, dir=temporaryFolder, ignore_cleanup_errors=True
+            )
+        except OSError as error:
+            raise ScoringError(notStarted(error)) from error
         folder = Path(self._folder.name)
         self._resultFolder = folder / "result"
         try:
@@ -92,7 +106,7 @@ class ScoringRun:
                 findPython(), scans, self._resultFolder, request.method, request.ageYears
             )
             self.process = ChildProcess(command, LIBRARY_ROOT, environment)
-        except OSError as error:
+        except (OSError, ASPECTSError) as error:
             self._folder.cleanup()
             raise ScoringError(notStarted(error)) from error
         except BaseException:
@@ -112,10 +126,13 @@ class ScoringRun:
         self.process.poll()
         if self.process.exitCode() not in RESULT_EXIT_CODES:
             raise ScoringError(self.process.describeFailure())
-        scan = scene.GetNodeByID(self.scanId)
-        if scan is None:
+        if self.scan.GetScene() is not scene:
             raise ScoringError(INPUT_GONE)
-        return loadResult(scene, self._resultFolder, scan)
+        try:
+            return loadResult(scene, self._resultFolder, self.scan)
+        except OSError as error:
+            failure = Failure(RESULT_UNREADABLE, f"The result cannot be shown: {error}.")
+            raise ScoringError(failure) from error
 
     def close(self) -> None:
         """End the program if it still runs, and remove scan and result from the disk."""

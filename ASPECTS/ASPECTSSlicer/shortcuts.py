@@ -30,4 +30,7 @@ def addShortcuts(panel: Any, table: Any, panelKeys: Keys, tableKeys: Keys) -> No
         for key, action in keys.items():
             shortcut = qt.QShortcut(qt.QKeySequence(key), widget)
             shortcut.setContext(context)
+            shortcut.setAutoRepeat(
+                False
+            )  # a key that is held must not switch a call back and forth
             shortcut.connect("activated()", action)

@@ -26,7 +26,7 @@ from ASPECTSSlicer.layout import (
 )
 from ASPECTSSlicer.marks import RegionLabels, SideMarks, regionLabels
 from ASPECTSSlicer.planes import boundsOf, sliceGridOf
-from ASPECTSSlicer.results import ResultNodes
+from ASPECTSSlicer.results import ResultNodes, allResults
 from ASPECTSSlicer.segmentations import segmentId, setOutlinesVisible
 
 _FLASHES, _FLASH_MS = 3, 180
@@ -87,7 +87,7 @@ class ViewControl:
             self._previousLayout = previous
         self._addMarks()
         self._followMouse()
-        self._limitToAnnotated(limited=True)
+        self._limitToAnnotated()
 
     def exit(self) -> None:
         """Leave the views as they were before."""
@@ -96,7 +96,7 @@ class ViewControl:
         self._removeMarks()
         self._ignoreMouse()
         self._restoreWindows()
-        self._limitToAnnotated(limited=False)
+        self._showEverywhere()
         if self._layoutManager is not None and self._previousLayout is not None:
             restoreLayout(self._layoutNode, self._previousLayout)
         self._previousLayout = None
@@ -107,6 +107,7 @@ class ViewControl:
         if self._layoutManager is not None:
             self._openStrokeWindow(volumeNode)
             self._views = views.setScan(self._scene, volumeNode)
+            self._limitToAnnotated()
             self._updateTitles()
 
     def showResult(self, nodes: ResultNodes, study: StudyResult) -> None:
@@ -119,7 +120,7 @@ class ViewControl:
             self._openStrokeWindow(nodes.scan)
             appearance.colourHeatmap(nodes.heatmap)
             self._views = views.setScan(self._scene, nodes.scan, study.key_slices, nodes.heatmap)
-            self._limitToAnnotated(limited=True)
+            self._limitToAnnotated()
         self.regionsChanged()
         self._nameRegions()
         self._updateTitles()
@@ -140,6 +141,7 @@ class ViewControl:
         if self._layoutManager is not None:
             with suppress(LookupError):  # the scene may have lost its views
                 views.clearScan(self._scene)
+            self._limitToAnnotated()
 
     def regionsChanged(self) -> None:
         """Read the regions again, for the mouse; their names in the views follow a moment later."""
@@ -284,17 +286,20 @@ class ViewControl:
             marks.remove()
         self._sideMarks, self._regionLabels = [], []
 
-    def _limitToAnnotated(self, *, limited: bool) -> None:
-        """Keep the plain views plain; everywhere else the segments are shown as before."""
-        if self._nodes is None or self._layoutManager is None:
+    def _limitToAnnotated(self) -> None:
+        """Keep the plain views plain, and ours free of other results; elsewhere all is shown as before."""
+        if self._layoutManager is None:
             return
-        for node in (self._nodes.regions, self._nodes.infarct):
-            if node is None or node.GetDisplayNode() is None:
-                continue
-            if limited:
-                views.showOnlyInAnnotated(self._scene, node.GetDisplayNode())
-            else:
-                views.showEverywhere(node.GetDisplayNode())
+        for nodes in allResults(self._scene):
+            isShown = self._nodes is not None and nodes.text is self._nodes.text
+            limit = views.showOnlyInAnnotated if isShown else views.hideInOurViews
+            for displayNode in _displayNodes(nodes):
+                limit(self._scene, displayNode)
+
+    def _showEverywhere(self) -> None:
+        for nodes in allResults(self._scene):
+            for displayNode in _displayNodes(nodes):
+                views.showEverywhere(displayNode)
 
     def _followMouse(self) -> None:
         self._ignoreMouse()
@@ -322,6 +327,11 @@ class ViewControl:
         if not crosshair.GetCursorPositionRAS(point):
             return None
         return layers.regionAt(self._labels, nodes.heatmap, point)
+
+
+def _displayNodes(nodes: ResultNodes) -> list[slicer.vtkMRMLSegmentationDisplayNode]:
+    segmentations = [node for node in (nodes.regions, nodes.infarct) if node is not None]
+    return [node.GetDisplayNode() for node in segmentations if node.GetDisplayNode() is not None]
 
 
 class _Flash:

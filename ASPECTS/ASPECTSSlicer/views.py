@@ -14,16 +14,13 @@ from ASPECTSLib.atlas.regions import Level
 from ASPECTSLib.geometry import apply_affine
 from ASPECTSLib.report.result import KeySlicesInfo
 from ASPECTSSlicer.appearance import colourCompared
-from ASPECTSSlicer.layout import VIEW_PAIRS, levelOf, sliceNodeOf
+from ASPECTSSlicer.layout import VIEW_NAMES, VIEW_PAIRS, levelOf, sliceNodeOf
 from ASPECTSSlicer.planes import SliceGrid, cornersOf, sliceGridOf
 
 FIELD_MARGIN_MM = (22.0, 45.0)
 """Left out around the regions, across and along: shows both poles and the skull, as in the report."""
 
 _COMPARED_OPACITY = 0.35
-
-
-COMPARED_OPACITY = 0.35
 
 
 @dataclass(frozen=True)
@@ -225,11 +222,21 @@ def showOnlyInAnnotated(scene: slicer.vtkMRMLScene, displayNode: slicer.vtkMRMLD
     MRML has no list of views to leave out, so this lists the others that exist now.
     `showEverywhere` ends it.
     """
-    plain = {pair.plain for pair in VIEW_PAIRS.values()}
+    _showBut(scene, displayNode, {pair.plain for pair in VIEW_PAIRS.values()})
+
+
+def hideInOurViews(scene: slicer.vtkMRMLScene, displayNode: slicer.vtkMRMLDisplayNode) -> None:
+    """Show something in Slicer's own views only, as before; `showEverywhere` ends it."""
+    _showBut(scene, displayNode, set(VIEW_NAMES))
+
+
+def _showBut(
+    scene: slicer.vtkMRMLScene, displayNode: slicer.vtkMRMLDisplayNode, hidden: set[str]
+) -> None:
     modifying = displayNode.StartModify()
     displayNode.RemoveAllViewNodeIDs()
     for viewNode in _viewNodes(scene):
-        if viewNode.GetLayoutName() not in plain:
+        if viewNode.GetLayoutName() not in hidden:
             displayNode.AddViewNodeID(viewNode.GetID())
     displayNode.EndModify(modifying)
 

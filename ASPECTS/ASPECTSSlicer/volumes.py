@@ -50,6 +50,12 @@ def writeScan(volumeNode: slicer.vtkMRMLScalarVolumeNode, path: Path) -> None:
         raise OSError(message) from error
 
 
+def hasVoxels(volumeNode: slicer.vtkMRMLVolumeNode) -> bool:
+    """Return whether there is an image in a volume, which one that failed to load has not."""
+    image = volumeNode.GetImageData()
+    return image is not None and image.GetNumberOfPoints() > 0
+
+
 def proposeVolumes(scene: slicer.vtkMRMLScene) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
     """Guess which volume is which kind of scan, the latest that was loaded of each.
 

@@ -34,6 +34,8 @@ _SMALLEST_VOXEL_ML = 1e-9
 Points = NDArray[np.float64]
 """Shape (..., 3), mm or voxels."""
 
+_WITHOUT_INVERSE = "expected a transform with an inverse over the volume"
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -101,7 +103,7 @@ def _coveringGrid(volumeNode: slicer.vtkMRMLVolumeNode, own: Grid) -> Grid:
     moved = _move(_toWorld(volumeNode), apply_affine(own.affine, voxels))
     affine = _straightened(_fitAffine(voxels, moved))
     if abs(np.linalg.det(affine[:3, :3])) / 1000 < _SMALLEST_VOXEL_ML:
-        raise _withoutInverse(volumeNode)
+        raise OSError(_WITHOUT_INVERSE)
     covered = apply_affine(np.linalg.inv(affine), moved)
     # Whole voxels from the first one of the moved scan, so that slices stay slices.
     low, high = np.floor(covered.min(axis=0) + 0.5), np.ceil(covered.max(axis=0) - 0.5)
@@ -201,9 +203,5 @@ def _ownVoxels(volumeNode: slicer.vtkMRMLScalarVolumeNode, own: Volume, world: P
     isShown = np.all((voxels > -1) & (voxels < own.size), axis=-1)
     distance = np.linalg.norm(_move(transform, points) - world, axis=-1)
     if np.any(isShown & (distance > _INVERSION_TOLERANCE_MM)):
-        raise _withoutInverse(volumeNode)
+        raise OSError(_WITHOUT_INVERSE)
     return voxels
-
-
-def _withoutInverse(volumeNode: slicer.vtkMRMLVolumeNode) -> OSError:
-    return OSError(f"expected a transform with an inverse over {volumeNode.GetName()}")

@@ -50,7 +50,7 @@ class Console:
         print(f"aspects: {message} [{code}]", file=sys.stderr, flush=True)
 
     def show(self, text: str) -> None:
-        """Show a result; in JSON mode on standard error's side nothing is mixed in."""
+        """Show a result."""
         self._close_line()
         print(text, flush=True)
 

@@ -1,4 +1,4 @@
-"""What to do about each warning and error, in a sentence for the reader of the result."""
+"""What to do about each warning, in a sentence for the reader of the result."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "HAEMORRHAGE_SUSPECTED": "Look for blood before anything else; the score is not meant for haemorrhage.",
         "REGION_NOT_COMPARED": "Switch those that are affected.",
         "UNSURE_CALLS": "Switch what you read differently.",
+        "READING_INCOMPLETE": "Call all regions by hand before the score is used.",
         "LOW_REGISTRATION_QUALITY": "Look at the regions in the views; call the regions by hand.",
         "NO_PICTURE": "Install matplotlib under Advanced to have the picture drawn.",
     }

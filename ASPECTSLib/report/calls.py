@@ -11,7 +11,8 @@ from ASPECTSLib.scoring.aspects import total_score
 
 NOT_COMPARED = "REGION_NOT_COMPARED"
 UNSURE = "UNSURE_CALLS"
-_CALL_WARNINGS = (NOT_COMPARED, UNSURE)
+INCOMPLETE = "READING_INCOMPLETE"
+_CALL_WARNINGS = (NOT_COMPARED, UNSURE, INCOMPLETE)
 
 
 def settle(result: StudyResult) -> StudyResult:
@@ -30,12 +31,14 @@ def settle(result: StudyResult) -> StudyResult:
 
 
 def automatic_totals(result: StudyResult) -> AspectsInfo:
-    """Return the totals as they were without overrides."""
+    """Return the program's own totals: without overrides, and as they were before any edit of borders."""
+    if result.automatic is not None:
+        return result.automatic
     return _totals(tuple(replace(info, override=None) for info in result.regions))
 
 
 def score_range(result: StudyResult) -> tuple[int, int] | None:
-    """Return the lowest and the highest score that the unsure calls leave open; None without a score."""
+    """Return the lowest and the highest score that unsure and missing calls leave open; None without a score."""
     if result.aspects.score is None:
         return None
     lowest, highest = (
@@ -46,8 +49,15 @@ def score_range(result: StudyResult) -> tuple[int, int] | None:
 
 
 def _decided(info: RegionInfo, *, unsure_is: bool) -> RegionInfo:
-    is_open = info.unsure and info.override is None
+    is_open = info.override is None and (info.unsure or info.affected is None)
     return replace(info, affected=unsure_is) if is_open else info
+
+
+def uncalled_regions(regions: Iterable[RegionInfo]) -> list[RegionInfo]:
+    """Return the regions that have no call in a study of which a person has called some; none otherwise."""
+    given = list(regions)
+    uncalled = [info for info in given if info.final_call is None]
+    return uncalled if len(uncalled) < len(given) else []
 
 
 def _totals(regions: tuple[RegionInfo, ...]) -> AspectsInfo:
@@ -66,6 +76,12 @@ def _call_warnings(regions: tuple[RegionInfo, ...], *, abstained: bool) -> Itera
         yield WarningInfo(
             NOT_COMPARED,
             f"too little brain tissue to compare the sides in {_names(unseen)}: read these yourself",
+        )
+    uncalled = uncalled_regions(regions) if abstained else []
+    if uncalled:
+        yield WarningInfo(
+            INCOMPLETE,
+            f"the program abstained and {len(uncalled)} regions have no call yet; they cost no point",
         )
     unsure = [info for info in open_calls if info.unsure]
     if unsure and not abstained:

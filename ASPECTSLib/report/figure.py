@@ -43,6 +43,11 @@ _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
 _WARNING = "#f0e442"
+_NOTES_TOP = 0.34  # of the axes of the table
+_NOTE_SIZES = {10.0: (0.03, 52), 8.5: (0.022, 62), 7.0: (0.016, 72), 6.0: (0.0135, 84)}
+"""Step from line to line, and characters a line, by the size in points: the first that holds all notes is taken."""
+
+_LONGEST_NOTE = 300
 
 
 class FigureImages(Protocol):
@@ -243,8 +248,8 @@ def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
     medians = "not compared"
     if info.median is not None and info.contralateral_median is not None:
         medians = f"{info.median:.1f} | {info.contralateral_median:.1f}"
-    edited = "  edited" if info.override else ""
-    text = f"{call_sign(info)} {probability}  {medians}{edited}"
+    edited = "✎" if info.override else " "
+    text = f"{call_sign(info)}{edited}{probability}  {medians}"
     weight = "bold" if info.final_call else "normal"
     axis.text(x, y, text, color=_TEXT, fontsize=10, fontweight=weight)
 
@@ -258,10 +263,21 @@ def _draw_notes(axis: Axes, result: StudyResult) -> None:
         notes.append(("edited; ", automatic_text(result), _TEXT))
     notes += [("edited: ", override_text(info), _TEXT) for info in result.regions if info.override]
     notes += [("edited: ", f"{e.what}, {e.by}, {e.when}", _TEXT) for e in result.edits]
-    y = 0.33
-    for mark, text, colour in notes:
-        for number, line in enumerate(wrap(shorten(text, 300), 52)):
-            indent = mark if number == 0 else " " * len(mark)
-            axis.text(0.02, y, indent + line, color=colour, fontsize=10)
-            y -= 0.03
-        y -= 0.01
+    for points, (step, columns) in _NOTE_SIZES.items():
+        size, lines, room = points, _wrapped(notes, columns), int(_NOTES_TOP / step)
+        if len(lines) <= room:
+            break
+    else:
+        left_out = len(lines) - room + 1
+        lines = [*lines[: room - 1], (f"{left_out} more lines are in result.json", _WARNING)]
+    for number, (line, colour) in enumerate(lines):
+        axis.text(0.02, _NOTES_TOP - number * step, line, color=colour, fontsize=size)
+
+
+def _wrapped(notes: list[tuple[str, str, str]], columns: int) -> list[tuple[str, str]]:
+    """Break notes (mark, text, colour) into lines of text with their colour."""
+    return [
+        ((mark if number == 0 else " " * len(mark)) + line, colour)
+        for mark, text, colour in notes
+        for number, line in enumerate(wrap(shorten(text, _LONGEST_NOTE), columns - len(mark)))
+    ]

@@ -133,7 +133,11 @@ class KeySlicesInfo:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """Everything that is known of a scored study; see DESIGN of the result format in the README."""
+    """Everything that is known of a scored study; see the result format in the README.
+
+    `automatic` holds the program's own totals from the first edit of borders on,
+    after which the calls are no longer those that it made alone.
+    """
 
     input: InputInfo
     method: MethodInfo
@@ -143,6 +147,7 @@ class StudyResult:
     quality: QualityInfo
     key_slices: KeySlicesInfo | None = None
     edits: tuple[EditInfo, ...] = ()
+    automatic: AspectsInfo | None = None
     outputs: dict[str, str | None] = field(default_factory=dict)
     timings_s: dict[str, float] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
@@ -203,6 +208,7 @@ def _from_dict(data: dict[str, Any]) -> StudyResult:
             **(quality | {"warnings": tuple(WarningInfo(**w) for w in quality["warnings"])})
         ),
         key_slices=KeySlicesInfo(**key_slices) if key_slices else None,
+        automatic=AspectsInfo(**data["automatic"]) if data.get("automatic") else None,
         edits=tuple(EditInfo(**edit) for edit in data.get("edits", ())),
         outputs=data["outputs"],
         timings_s=data["timings_s"],

@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ASPECTSLib.errors import ErrorCode, OutputError, UsageError
 
 _STAGING_PREFIX = ".aspects-"
+_FILES_OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_output(folder: Path) -> None:
@@ -104,7 +105,8 @@ def _set_aside(folder: Path, replaceable: Collection[str]) -> Iterator[None]:
     if not replaceable or not folder.is_dir() or folder.is_symlink():
         yield
         return
-    others = sorted(path.name for path in folder.iterdir() if path.name not in replaceable)
+    ours = {*replaceable, *_FILES_OF_SYSTEMS}
+    others = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if others:
         message = f"the folder {folder.name} holds other files ({others[0]}); name another one"
         raise UsageError(ErrorCode.OUTPUT_EXISTS, message)
@@ -116,8 +118,11 @@ def _set_aside(folder: Path, replaceable: Collection[str]) -> Iterator[None]:
         except BaseException:
             aside.rename(folder)
             raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+    except BaseException:
+        with suppress(OSError):
+            aside.parent.rmdir()  # holds the former folder if it could not be moved back
+        raise
+    shutil.rmtree(aside.parent, ignore_errors=True)
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ASPECTSLib.report.calls import automatic_totals, score_range
+from ASPECTSLib.report.calls import automatic_totals, score_range, uncalled_regions
 from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult
 
 AFFECTED, NOT_AFFECTED, UNSURE, NOT_CALLED = "●", "○", "◐", "–"
@@ -21,14 +21,23 @@ def headline(result: StudyResult) -> str:
     """Return the score in one line of words."""
     aspects = result.aspects
     if aspects.score is None:
-        return "No score: the program abstained"
+        return f"No score: {no_score_text(result)}"
     sides = f"right {aspects.right}, left {aspects.left}"
     remarks = [sides, *filter(None, [unsure_text(result)]), *["edited"] * result.is_edited]
     return f"ASPECTS {aspects.score} / 10   {side_text(aspects)}   ({', '.join(remarks)})"
 
 
+def no_score_text(result: StudyResult) -> str:
+    """Return why there is no score."""
+    abstained = result.quality.abstained
+    return "the program abstained" if abstained else "no region could be compared"
+
+
 def unsure_text(result: StudyResult) -> str:
-    """Return the scores that unsure calls leave open, such as "unsure 5–6"; empty where there is only one."""
+    """Return the scores that unsure calls leave open, such as "unsure 5–6", and what has no call; empty if sure."""
+    if result.quality.abstained:
+        count = len(uncalled_regions(result.regions))
+        return f"incomplete: {count} of {len(result.regions)} not called" if count else ""
     scores = score_range(result)
     if scores is None or scores[0] == scores[1]:
         return ""
@@ -84,7 +93,7 @@ def measured_text(right: RegionInfo, left: RegionInfo) -> str:
         parts.append(f"{right.median:.1f} | {left.median:.1f} HU {_darker(right, left)}".rstrip())
     fractions = [right.infarct_fraction, left.infarct_fraction]
     if any(fractions):
-        shares = " | ".join(NOT_CALLED if f is None else f"{f:.0%}" for f in fractions)
+        shares = " | ".join(NOT_CALLED if f is None else f"{100 * f:.0f} %" for f in fractions)
         parts.append(f"infarct {shares}")
     return ", ".join(parts)
 

@@ -39,6 +39,10 @@ STUDY_FILES = frozenset(
 """Every file that a folder of results can hold."""
 
 
+_NO_PICTURE = "NO_PICTURE"
+_OUTPUTS = ("regions", "infarct", "heatmap", "compared", "figure", "table", "scan")
+
+
 class Content(StrEnum):
     """Parts of a study that can be written."""
 
@@ -100,7 +104,7 @@ def write_study(
 
 def export_study(
     result: StudyResult,
-    images: StudyImages,
+    images: StudyImages | None,
     folder: Path,
     contents: Collection[Content] = tuple(Content),
     *,
@@ -112,7 +116,7 @@ def export_study(
     Parameters
     ----------
     result, images
-        As they are now.
+        As they are now; result and table need no images.
     folder
         New folder; its parents are made.
     contents
@@ -135,8 +139,7 @@ def export_study(
         If the folder cannot be written.
     """
     with staging_folder(folder) as staging:
-        outputs = dict.fromkeys(_outputs(images), None)
-        result = replace(result, outputs=outputs)
+        result = replace(result, outputs=dict.fromkeys(_OUTPUTS, None))
         if Content.SEGMENTS in contents:
             _write_images(images, staging)
             result = replace(result, outputs=_outputs(images) | {"figure": None, "table": None})
@@ -176,6 +179,8 @@ def _write_images(images: StudyImages, staging: Path) -> None:
 def _write_picture(
     result: StudyResult, images: StudyImages, staging: Path, substitute: bytes | None
 ) -> StudyResult:
+    others = tuple(w for w in result.quality.warnings if w.code != _NO_PICTURE)
+    result = replace(result, quality=replace(result.quality, warnings=others))
     try:
         picture = report_png(result, images)
     except ImportError:
@@ -187,9 +192,8 @@ def _write_picture(
 
 
 def _without_picture(result: StudyResult) -> StudyResult:
-    warning = WarningInfo("NO_PICTURE", "matplotlib is not installed, so there is no picture")
-    others = tuple(w for w in result.quality.warnings if w.code != warning.code)
-    quality = replace(result.quality, warnings=(*others, warning))
+    warning = WarningInfo(_NO_PICTURE, "matplotlib is not installed, so there is no picture")
+    quality = replace(result.quality, warnings=(*result.quality.warnings, warning))
     return replace(result, quality=quality, outputs=result.outputs | {"figure": None})
 
 

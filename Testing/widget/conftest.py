@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from panel_run import run_real_scan
 from panel_steps import (
+    AGE,
     choose,
     coarsened,
     empty_scene,
@@ -89,6 +90,19 @@ def panel(scene: Any, aspects: Any) -> Iterator[Any]:  # noqa: ARG001
     slicer_standins.close_widget(widget)
 
 
+@pytest.fixture
+def reopen(panel: Any) -> Callable[..., None]:
+    """Return what leaves the module, does something, and comes back."""
+    import slicer_standins
+
+    def leave_and_enter(between: Callable[[], object] = lambda: None) -> None:
+        slicer_standins.leave(panel)
+        between()
+        slicer_standins.enter(panel)
+
+    return leave_and_enter
+
+
 @pytest.fixture(scope="session")
 def scan(synthetic_patient: SyntheticPatient) -> Volume:
     """Return a head CT of few pixels with a left infarct in I, L and M2, scored in a few seconds."""
@@ -119,7 +133,8 @@ def scored_folder(scan_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def real_scored_folder(real_scan_path: Path) -> Path:
     """Return what the command line makes of the scan of real size."""
-    return score_on_command_line(real_scan_path, real_scan_path.parent / "result")
+    folder = real_scan_path.parent / "result"
+    return score_on_command_line(real_scan_path, folder, "--age", str(AGE))
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from panel_steps import choose, load_scan, score_and_wait, score_on_command_line
+from panel_steps import AGE, choose, load_scan, score_and_wait
 from scipy.spatial.transform import Rotation
 
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.report.result import StudyResult
 
 IMAGES = ("regions.nii.gz", "heatmap.nii.gz", "compared.nii.gz")
-AGE = 71
 
 
 @pytest.fixture(scope="session")
@@ -53,40 +52,40 @@ def test_picture_is_that_of_the_command_line(real_run, real_scored_folder):
     assert _bytes(real_run.exported, "report.png") == _bytes(real_scored_folder, "report.png")
 
 
-def test_table_of_an_oblique_scan_is_that_of_the_command_line(
-    panel, oblique_path, tmp_path, wait_until
+def test_age_that_was_typed_is_in_the_result(real_run):
+    assert real_run.study.input.age_years == AGE
+
+
+def test_table_of_an_oblique_scan_is_that_of_its_file(
+    panel, oblique_path, outcomes, tmp_path, wait_until
 ):
-    written = score_on_command_line(oblique_path, tmp_path / "written")
     choose(panel, load_scan(oblique_path))
     score_and_wait(panel, wait_until)
-    (tmp_path / "exports").mkdir()
-    panel.ui.exportFolderEdit.currentPath = str(tmp_path / "exports")
+    panel.ui.exportFolderEdit.currentPath = str(tmp_path)
     panel.ui.exportButton.click()
-    (exported,) = (tmp_path / "exports").iterdir()
-    assert _bytes(exported, "regions.csv") == _bytes(written, "regions.csv")
-    assert _result(exported) == _result(written)
+    (exported,) = tmp_path.iterdir()
+    assert _bytes(exported, "regions.csv") == _bytes(outcomes[2].folder, "regions.csv")
+    assert _result(exported) == _result(outcomes[2].folder)
 
 
 def test_logic_of_the_module_gives_the_result_of_the_command_line(
-    scene, aspects, scan_path, tmp_path
+    scene, aspects, scan_path, scored_folder
 ):
     import slicer
 
-    written = score_on_command_line(scan_path, tmp_path / "written", "--age", str(AGE))
     slicer.modules.ASPECTSInstance.onStartupCompleted()
-    result = slicer.modules.aspects.logic().score(load_scan(scan_path), ageYears=AGE)
-    assert _comparable(result) == _result(written)
-    assert result.input.age_years == AGE
+    result = slicer.modules.aspects.logic().score(load_scan(scan_path))
+    assert _comparable(result) == _result(scored_folder)
     assert scene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
     assert aspects.ASPECTSLogic
 
 
-def test_logic_made_by_hand_gives_the_result_of_the_command_line(
-    scene, aspects, scan_path, scored_folder
-):
-    result = aspects.ASPECTSLogic().score(load_scan(scan_path))
+def test_result_made_in_the_console_is_shown(panel, aspects, scan_path, scored_folder):
+    choose(panel, volume := load_scan(scan_path))
+    result = aspects.ASPECTSLogic().score(volume)
     assert _comparable(result) == _result(scored_folder)
-    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
+    assert panel.ui.scoreLabel.text == "ASPECTS 7 / 10"
+    assert panel.ui.resultFrame.visible
 
 
 def test_logic_says_why_a_volume_has_no_result(scene, aspects):

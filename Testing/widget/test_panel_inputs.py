@@ -5,23 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dicom_phantoms import write_image
-from panel_steps import add_scan, choose, let_time_pass, load_scan, study_in_scene
+from panel_steps import add_scan, choose, let_time_pass, load_scan
 
 UNKNOWN = -1
 UNUSED = ("cta", "dwi", "adc", "cbf")
-
-
-@pytest.fixture
-def reopen(panel):
-    """Leave the module and come back."""
-    import slicer_standins
-
-    def leave_and_enter(between=lambda: None):
-        slicer_standins.leave(panel)
-        between()
-        slicer_standins.enter(panel)
-
-    return leave_and_enter
 
 
 @pytest.fixture
@@ -156,14 +143,6 @@ def test_typed_age_stays_when_the_module_is_left_and_entered_again(panel, add_fr
     panel.ui.ageSpinBox.value = 72
     reopen()
     assert panel.ui.ageSpinBox.value == 72
-
-
-def test_typed_age_is_handed_to_the_program(panel, scan_path, wait_until):
-    choose(panel, volume := load_scan(scan_path))
-    panel.ui.ageSpinBox.value = 63
-    panel.ui.scoreButton.click()
-    wait_until(lambda: panel.ui.resultFrame.visible, 60)
-    assert study_in_scene(volume).input.age_years == 63
 
 
 def test_nothing_is_scored_without_a_scan(panel):

@@ -210,19 +210,6 @@ def test_scan_can_be_scored_after_the_scene_was_closed(panel, scene, scan_path, 
 
 
 @needs_proc
-def test_run_goes_on_while_the_module_is_left_and_its_result_is_there_on_return(
-    panel, running, wait_until
-):
-    import slicer_standins
-    from ASPECTSSlicer.results import findResult
-
-    slicer_standins.leave(panel)
-    wait_until(lambda: findResult(running.GetScene(), running) is not None, 60)
-    slicer_standins.enter(panel)
-    assert panel.ui.scoreLabel.text == "ASPECTS 7 / 10"
-
-
-@needs_proc
 @pytest.mark.usefixtures("loaded")
 def test_a_hundred_cancelled_runs_leave_nothing(panel, scene, application):
     before = count_nodes(scene)
@@ -230,7 +217,7 @@ def test_a_hundred_cancelled_runs_leave_nothing(panel, scene, application):
     _start_and_cancel(panel, groups)
     memory = resident_mb()
     for number in range(ROUNDS):
-        _start_and_cancel(panel, groups, after_s=number / 1000)
+        _start_and_cancel(panel, groups, after_s=number / 2000)
     assert len(groups) > ROUNDS
     assert living_of(groups) == []
     assert resident_mb() - memory < MOST_GROWTH_MB

@@ -19,7 +19,7 @@ from panel_steps import (
 from ASPECTSLib.atlas.regions import Level
 
 HALF_SLICE_MM = 2.5
-FLASH_S = 2.0
+FLASH_S = 1.4
 CONVENTIONAL, FOUR_UP, RED_ONLY = 2, 3, 6
 
 
@@ -58,6 +58,7 @@ def test_views_that_the_user_chose_meanwhile_stay_when_the_module_is_left(layout
     assert layout.GetViewArrangement() == RED_ONLY
 
 
+@pytest.mark.usefixtures("nodes")
 def test_button_brings_the_four_views_back(layout, panel):
     import slicer_standins
     from ASPECTSSlicer.layout import LAYOUT_ID

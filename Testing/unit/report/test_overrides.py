@@ -95,6 +95,6 @@ def test_every_warning_of_the_project_has_advice():
     from ASPECTSLib.report.advice import ADVICE, advice
 
     own = {"REGION_NOT_COMPARED", "UNSURE_CALLS", "THICK_SLICES", "TILTED_HEAD", "NO_PICTURE"}
-    own |= {"HAEMORRHAGE_SUSPECTED", "LOW_REGISTRATION_QUALITY"}
+    own |= {"HAEMORRHAGE_SUSPECTED", "LOW_REGISTRATION_QUALITY", "READING_INCOMPLETE"}
     assert set(ADVICE) == own | {str(code) for code in NoteCode}
     assert advice(WarningInfo("SOMETHING_NEW", "").code).endswith(".")

@@ -112,8 +112,8 @@ def test_densities_are_told_right_before_left_with_the_drop(right, left, text):
 
 
 def test_infarcted_shares_are_told_where_there_is_an_infarct():
-    assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0% | 23%"
-    assert measured(34.0, 34.0, (None, 0.5)) == "34.0 | 34.0 HU, infarct – | 50%"
+    assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0 % | 23 %"
+    assert measured(34.0, 34.0, (None, 0.5)) == "34.0 | 34.0 HU, infarct – | 50 %"
     assert measured(34.0, 34.0, (0.0, 0.0)) == "34.0 | 34.0 HU"
 
 
