@@ -11,11 +11,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, UsageError
+from ASPECTSLib.report.result import StudyResult
+from ASPECTSLib.report.wording import RESEARCH_ONLY, headline, override_text
 from ASPECTSLib.report.writer import Content
 from ASPECTSSlicer.dependencies import hasPictures
 from ASPECTSSlicer.export import exportResult
 from ASPECTSSlicer.parameters import ASPECTSParameters
-from ASPECTSSlicer.results import ResultNodes
+from ASPECTSSlicer.results import ResultNodes, readStudy
 from ASPECTSSlicer.viewcontrol import ViewControl
 
 _UNFIT_FOR_NAMES = re.compile(r"[^\w .-]+")
@@ -90,13 +92,19 @@ class ExportControl:
             return None
         with tempfile.TemporaryDirectory(prefix="aspects-") as folder:
             path = Path(folder) / "views.png"
-            self._views.capture(path)
+            self._views.capture(path, _caption(readStudy(self._nodes)))
             return path.read_bytes()
 
     @staticmethod
     def _mayReplace(folder: Path) -> bool:
         question = _("{folder} exists already. Replace the export in it?")
         return slicer.util.confirmOkCancelDisplay(question.format(folder=folder))
+
+
+def _caption(study: StudyResult) -> str:
+    """Return what must be on every picture of a result."""
+    changes = [override_text(info) for info in study.regions if info.override]
+    return "\n".join([headline(study), *changes, RESEARCH_ONLY])
 
 
 def _folderName(nodes: ResultNodes) -> str:

@@ -23,6 +23,9 @@ _EDGE = 0.015  # of the view, between its edge and a word
 _HALF_SLICE = 0.5  # pixels of a slice view are as deep as the slices of its volume
 
 
+_CAPTION_OPACITY = 0.75
+
+
 class SideMarks:
     """The words "right" and "left" at the edges of a slice view, and its title above.
 
@@ -71,6 +74,30 @@ class SideMarks:
         self._sliceNode.RemoveObserver(self._observer)
         for actor in (self._start, self._end, self._top):
             self._renderer.RemoveViewProp(actor)
+
+
+class Caption:
+    """A text of some lines at the lower left edge of a view, in a small size.
+
+    Parameters
+    ----------
+    renderer
+        The renderer of the slice view.
+    text
+        The lines.
+    """
+
+    def __init__(self, renderer: vtk.vtkRenderer, text: str) -> None:
+        self._renderer = renderer
+        self._actor = _edgeText((0.01, 0.01), "Left", "Bottom", _LABEL_SIZE)
+        self._actor.SetInput(text.replace("→", "to"))  # VTK's own font has no arrows
+        self._actor.GetTextProperty().SetBackgroundColor(0.0, 0.0, 0.0)
+        self._actor.GetTextProperty().SetBackgroundOpacity(_CAPTION_OPACITY)
+        renderer.AddViewProp(self._actor)
+
+    def remove(self) -> None:
+        """Take the text off the view."""
+        self._renderer.RemoveViewProp(self._actor)
 
 
 class Label(NamedTuple):

@@ -24,7 +24,7 @@ from ASPECTSSlicer.layout import (
     showLayout,
     sliceNodeOf,
 )
-from ASPECTSSlicer.marks import RegionLabels, SideMarks, regionLabels
+from ASPECTSSlicer.marks import Caption, RegionLabels, SideMarks, regionLabels
 from ASPECTSSlicer.planes import boundsOf, sliceGridOf
 from ASPECTSSlicer.results import ResultNodes, allResults
 from ASPECTSSlicer.segmentations import segmentId, setOutlinesVisible
@@ -213,10 +213,16 @@ class ViewControl:
             return
         views.setCompared(self._scene, self._nodes.compared if visible else None)
 
-    def capture(self, path: Any) -> None:
-        """Write a picture of the four views; an OSError says why it cannot be."""
+    def capture(self, path: Any, caption: str) -> None:
+        """Write a picture of the four views at their key slices; an OSError says why it cannot be."""
+        self._flash.stop()
+        self.goToKeySlices()
         windows = [self._sliceView(name).renderWindow() for name in VIEW_NAMES]
-        captureViews(windows, path)
+        captions = Caption(windows[0].GetRenderers().GetFirstRenderer(), caption)
+        try:
+            captureViews(windows, path)
+        finally:
+            captions.remove()
 
     @property
     def canCapture(self) -> bool:

@@ -181,3 +181,14 @@ def test_words_are_drawn_at_the_edges_and_above():
         assert not lit[30:130].any()
         marks.remove()
         assert not (view.picture()[..., 0] > 128).any()
+
+
+def test_a_caption_comes_and_goes():
+    from ASPECTSSlicer.marks import Caption
+
+    renderer = vtk.vtkRenderer()
+    caption = Caption(renderer, "not affected → affected")
+    (actor,) = renderer.GetViewProps()
+    assert actor.GetInput() == "not affected to affected"
+    caption.remove()
+    assert renderer.GetViewProps().GetNumberOfItems() == 0
