@@ -144,7 +144,12 @@ def score_study(
 
 
 def score_to_folder(
-    scan: Scan, options: ScoreOptions, folder: Path, progress: Progress | None = None
+    scan: Scan,
+    options: ScoreOptions,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    picture: bool = True,
 ) -> StudyResult:
     """Score a study and write its files to a new folder, all of them or none.
 
@@ -154,6 +159,8 @@ def score_to_folder(
         As in `score_study`.
     folder
         Must not exist; check it first with `ASPECTSLib.report.staging.check_output`.
+    picture
+        Whether to draw the picture.
 
     Raises
     ------
@@ -166,7 +173,7 @@ def score_to_folder(
     """
     progress = progress or Progress()
     study = score_study(scan, options, progress)
-    return write_study(study.result, study.images, folder, progress)
+    return write_study(study.result, study.images, folder, progress, picture=picture)
 
 
 def _check_modality(scan: Scan) -> None:

@@ -105,6 +105,7 @@ class ScoringRun:
             command = scoreCommand(
                 findPython(), scans, self._resultFolder, request.method, request.ageYears
             )
+            command.append("--no-picture")  # drawn on export, with what was changed until then
             self.process = ChildProcess(command, LIBRARY_ROOT, environment)
         except (OSError, ASPECTSError) as error:
             self._folder.cleanup()

@@ -45,6 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--frame", type=int, metavar="N", help="frame of a 4-D file, from 0")
     parser.add_argument("--progress", choices=("text", "json"), default="text")
+    parser.add_argument("--no-picture", action="store_true", help="leave out report.png")
     parser.add_argument(
         "--end-with-input",
         action="store_true",
@@ -69,7 +70,9 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         progress.stage("reading", 0.02)
         modality = Modality.NCCT if arguments.ncct else None
         scan = read_scan(path, series=arguments.series, frame=arguments.frame, modality=modality)
-        result = score_to_folder(scan, options, arguments.output, progress)
+        result = score_to_folder(
+            scan, options, arguments.output, progress, picture=not arguments.no_picture
+        )
         progress.finish()
     if arguments.progress != "json":
         console.show(summary(result, arguments.output))

@@ -69,7 +69,12 @@ class StudyImages:
 
 
 def write_study(
-    result: StudyResult, images: StudyImages, folder: Path, progress: Progress
+    result: StudyResult,
+    images: StudyImages,
+    folder: Path,
+    progress: Progress,
+    *,
+    picture: bool = True,
 ) -> StudyResult:
     """Write result, table, label maps, heat map and picture; the folder appears when all are there.
 
@@ -83,6 +88,8 @@ def write_study(
         New folder; its parents are made.
     progress
         Told of the stages, and asked for cancellation; its timings go into the result.
+    picture
+        Whether to draw the picture.
 
     Returns
     -------
@@ -90,8 +97,10 @@ def write_study(
         As written.
     """
     with staging_folder(folder) as staging:
-        progress.stage("picture", 0.86)
-        result = _write_picture(replace(result, outputs=_outputs(images)), images, staging, None)
+        result = replace(result, outputs=_outputs(images) | {"figure": None})
+        if picture:
+            progress.stage("picture", 0.86)
+            result = _write_picture(result, images, staging, None)
         progress.stage("writing", 0.94)
         _write_images(images, staging)
         _write_table(result, staging)

@@ -208,3 +208,12 @@ def test_a_result_read_back_gives_the_same_table(tmp_path):
     export_study(read, study_images(), tmp_path / "second", [Content.TABLE])
     first, second = (tmp_path / name / "regions.csv" for name in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_study_can_be_written_without_its_picture(tmp_path):
+    result = write_study(
+        study_result({12}), study_images(), tmp_path / "result", Progress(), picture=False
+    )
+    assert names(tmp_path / "result") == FILES - {"report.png"}
+    assert result.outputs["figure"] is None
+    assert result.quality == study_result({12}).quality
