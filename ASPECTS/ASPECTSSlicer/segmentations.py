@@ -46,11 +46,6 @@ def callsById(study: StudyResult) -> dict[str, bool | None]:
     return {_identifier(info.region, info.side): info.final_call for info in study.regions}
 
 
-def regionOf(identifier: str) -> Region | None:
-    """Return the region of a segment; None for a segment that a user added."""
-    return next((region for region in REGIONS if segmentId(region) == identifier), None)
-
-
 def createRegions(
     scene: slicer.vtkMRMLScene, labels: Volume, name: str
 ) -> slicer.vtkMRMLSegmentationNode:

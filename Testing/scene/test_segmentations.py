@@ -24,7 +24,6 @@ from ASPECTSSlicer.segmentations import (
     INFARCT_ID,
     createInfarct,
     createRegions,
-    regionOf,
     segmentId,
     setOutlinesVisible,
     styleRegions,
@@ -119,11 +118,6 @@ def test_outlines_can_be_hidden_and_fills_stay(regions):
     assert regions.GetDisplayNode().GetVisibility2DFill()
     setOutlinesVisible(regions, True)
     assert regions.GetDisplayNode().GetVisibility2DOutline()
-
-
-def test_segment_ids_lead_back_to_their_regions():
-    assert [regionOf(segmentId(region)) for region in REGIONS] == list(REGIONS)
-    assert regionOf("thrombus") is None
 
 
 def _regions(scene, labels=None):

@@ -103,14 +103,14 @@ def test_writing_leaves_the_scene_as_it_was(
 
 def test_volume_without_voxels_is_refused(scene, tmp_path):
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
-    with pytest.raises(OSError, match="volume with voxels, got none in empty"):
+    with pytest.raises(OSError, match="volume with voxels, got none"):
         written(node, tmp_path)
 
 
 def test_volume_of_colours_is_refused(scene, add_volume, tmp_path):
     node = add_volume(scene, noise(np.uint8), class_name="vtkMRMLVectorVolumeNode", name="photo")
     node.GetImageData().AllocateScalars(3, 3)
-    with pytest.raises(OSError, match="one value a voxel, got several in photo"):
+    with pytest.raises(OSError, match="one value a voxel, got several"):
         written(node, tmp_path)
 
 

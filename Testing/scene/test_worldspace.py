@@ -128,14 +128,14 @@ def test_what_a_volume_without_air_does_not_cover_has_its_lowest_value(scene, ad
 def test_transform_that_crumples_the_scan_is_refused(scene, add_volume):
     node = add_volume(scene, head())
     add_crumple(scene, node)
-    with pytest.raises(OSError, match="transform with an inverse over 3: Head"):
+    with pytest.raises(OSError, match="transform with an inverse over the volume"):
         worldVolume(node)
 
 
 def test_transform_that_flattens_the_scan_is_refused(scene, add_volume):
     node = add_volume(scene, head())
     add_linear_transform(scene, node, np.diag([1.0, 1.0, 0.0, 1.0]))
-    with pytest.raises(OSError, match="transform with an inverse over 3: Head"):
+    with pytest.raises(OSError, match="transform with an inverse over the volume"):
         worldVolume(node)
 
 
@@ -171,5 +171,5 @@ def test_grid_is_that_of_the_volume_in_world_space(scene, add_volume, transform)
 
 
 def test_volume_without_voxels_has_no_grid(scene):
-    with pytest.raises(OSError, match="volume with voxels, got none in empty"):
+    with pytest.raises(OSError, match="volume with voxels, got none"):
         worldGrid(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"))

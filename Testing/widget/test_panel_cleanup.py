@@ -158,15 +158,23 @@ def test_result_that_is_drawn_in_after_closing_is_left_alone(make_panel, load_re
     assert nodes.text.GetText() == text
 
 
-def test_parameters_are_not_watched_any_more(make_panel, scene):
+def test_parameters_are_not_followed_any_more(make_panel, monkeypatch):
     import slicer_standins
+    from ASPECTSSlicer.panel import Panel
 
+    refreshed, refresh = [], Panel._refresh
+    monkeypatch.setattr(
+        Panel, "_refresh", lambda self, **options: refreshed.append(1) or refresh(self, **options)
+    )
     widget = make_panel()
-    node = widget.logic.getParameterNode().parameterNode
+    parameters = widget.logic.getParameterNode()
+    refreshed.clear()
+    parameters.heatmapOpacity = 0.3
+    assert refreshed
     slicer_standins.close_widget(widget)
-    assert not node.HasObserver("ModifiedEvent")
-    node.SetParameter("heatmapOpacity", "0.5")
-    assert scene.GetNumberOfNodesByClass("vtkMRMLScriptedModuleNode") == 1
+    refreshed.clear()
+    parameters.heatmapOpacity = 0.5
+    assert not refreshed
 
 
 def test_closing_is_not_spoilt_by_what_happens_afterwards(

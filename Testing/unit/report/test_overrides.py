@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from result_phantoms import study_result
 
-from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
+from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.overrides import (
     override_call,
@@ -98,3 +98,20 @@ def test_every_warning_of_the_project_has_advice():
     own |= {"HAEMORRHAGE_SUSPECTED", "LOW_REGISTRATION_QUALITY", "READING_INCOMPLETE"}
     assert set(ADVICE) == own | {str(code) for code in NoteCode}
     assert advice(WarningInfo("SOMETHING_NEW", "").code).endswith(".")
+
+
+def test_a_reading_that_is_not_complete_says_so():
+    from ASPECTSLib.report.wording import headline
+
+    result = override_call(study_result(abstained=True), M2_LEFT, AFFECTED)
+    assert "incomplete: 19 of 20 not called" in headline(result)
+    incomplete = [w.message for w in result.quality.warnings if w.code == "READING_INCOMPLETE"]
+    assert len(incomplete) == 1
+    assert "19 regions have no call" in incomplete[0]
+
+
+def test_regions_that_could_not_be_compared_leave_the_score_open():
+    from ASPECTSLib.report.calls import score_range
+
+    result = with_region(result_with_m2(), REGIONS[M2_LEFT.label], affected=None, probability=None)
+    assert score_range(result) == (8, 9)
