@@ -11,7 +11,7 @@ from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import Content, StudyImages, export_study
 from ASPECTSSlicer.grids import readVolume
 from ASPECTSSlicer.layers import infarctMask, regionLabels
-from ASPECTSSlicer.results import ResultNodes, isDrawnAnew, readStudy, scoredScan
+from ASPECTSSlicer.results import ResultNodes, drawingOf, isDrawnAnew, readStudy, scoredScan
 
 _WORDS_AND_NUMBERS = frozenset({Content.RESULT, Content.TABLE})
 
@@ -44,7 +44,7 @@ def exportResult(
     ASPECTSError
         If a node that is needed was deleted, or the folder cannot be written.
     """
-    if isDrawnAnew(nodes):
+    if isDrawnAnew(nodes, drawingOf(nodes)):
         message = (
             "regions or infarct were edited and not scored again; open the result in the module"
         )

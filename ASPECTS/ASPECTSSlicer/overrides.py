@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
@@ -20,10 +19,12 @@ from ASPECTSLib.report.overrides import (
 )
 from ASPECTSLib.report.result import EditInfo, OverrideInfo, RegionInfo, StudyResult
 from ASPECTSLib.review import ReviewedScan, prepare_review, rescore
+from ASPECTSSlicer.drawing import Drawing
 from ASPECTSSlicer.grids import readVolume
-from ASPECTSSlicer.layers import infarctMask, regionLabels, separateRegions
+from ASPECTSSlicer.layers import separateRegions
 from ASPECTSSlicer.results import (
     ResultNodes,
+    drawingOf,
     isDrawnAnew,
     noteDrawing,
     readStudy,
@@ -60,11 +61,11 @@ class Review:
         self._now = now
         self._history: list[Overrides] = []
         self._scan: ReviewedScan | None = None
-        self._drawn = self._readDrawn()
-        self.isBehind = isDrawnAnew(nodes)
+        self._drawn = drawingOf(nodes)
+        self.isBehind = isDrawnAnew(nodes, self._drawn)
         """Whether regions or infarct were changed since they were scored last, with nobody looking."""
         if self.isBehind:
-            self._drawn = None, None
+            self._drawn = Drawing(None, None)
 
     def continueFrom(self, other: Review) -> None:
         """Take over what can be undone, if the other review is of the same result."""
@@ -149,25 +150,16 @@ class Review:
         self.prepare()
         if what == REGIONS_EDIT:
             separateRegions(self.nodes.regions, editedSegmentId)
-        drawn = self._readDrawn()
+        drawn = drawingOf(self.nodes)
         if all(map(np.array_equal, self._drawn, drawn)):
             return  # a new name or colour
         edit = EditInfo(what, self._user, self._timestamp())
         study = rescore(self.study, self._scan, *drawn, edit)
         modified = self.nodes.text.StartModify()  # who watches the text hears of it once
         self._store(study)
-        noteDrawing(self.nodes)
+        noteDrawing(self.nodes, drawn)
         self.nodes.text.EndModify(modified)
         self._drawn = drawn
-
-    def _readDrawn(self) -> tuple[NDArray[np.uint8] | None, NDArray[np.bool_] | None]:
-        """Return regions and infarct as they are drawn now; None for what was deleted."""
-        nodes = self.nodes
-        if nodes.heatmap is None:
-            return None, None
-        labels = regionLabels(nodes.regions, nodes.heatmap) if nodes.regions else None
-        infarct = infarctMask(nodes.infarct, nodes.heatmap) if nodes.infarct else None
-        return labels, infarct
 
     def _remember(self) -> None:
         self._history.append(overrides_of(self.study))

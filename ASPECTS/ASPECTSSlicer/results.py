@@ -6,7 +6,6 @@ They lie in world space, whatever transform the scored volume is under.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
@@ -20,8 +19,8 @@ from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
 from ASPECTSLib.geometry import Volume, apply_affine, canonicalize
 from ASPECTSLib.report.result import KeySlicesInfo, StudyResult
 from ASPECTSSlicer.appearance import colourCompared, colourHeatmap
+from ASPECTSSlicer.drawing import Drawing, digestOf, readDrawing
 from ASPECTSSlicer.grids import fillVolume, nodeAffine, readVolume
-from ASPECTSSlicer.layers import infarctMask, regionLabels
 from ASPECTSSlicer.resultfiles import ResultFiles, readFolder
 from ASPECTSSlicer.segmentations import (
     callsById,
@@ -38,7 +37,6 @@ RESULT_ATTRIBUTE = "ASPECTS.result"
 _MATRIX_ATTRIBUTE = "ASPECTS.ijkToRas"  # of the heat map, when the text was written
 _REFERENCE_PREFIX = "ASPECTS."
 _DRAWING_ATTRIBUTE = "ASPECTS.drawing"  # digest of regions and infarct as they were scored
-_INFARCT_BIT = 0x80  # above the labels of regions
 _SAME_PLACE_MM = 1e-3
 
 
@@ -199,25 +197,22 @@ def _corners(volume: Volume) -> NDArray[np.float64]:
     return apply_affine(volume.affine, ends.astype(np.float64))
 
 
-def noteDrawing(nodes: ResultNodes) -> None:
-    """Note what regions and infarct look like, with the result that was scored from them."""
-    nodes.text.SetAttribute(_DRAWING_ATTRIBUTE, _digest(nodes))
+def drawingOf(nodes: ResultNodes) -> Drawing:
+    """Read regions and infarct as they are drawn now."""
+    return readDrawing(nodes.regions, nodes.infarct, nodes.heatmap)
 
 
-def isDrawnAnew(nodes: ResultNodes) -> bool:
-    """Return whether regions or infarct were changed since they were scored last."""
-    noted = nodes.text.GetAttribute(_DRAWING_ATTRIBUTE)
-    return bool(noted) and noted != _digest(nodes)
+def noteDrawing(nodes: ResultNodes, drawing: Drawing) -> None:
+    """Note what was drawn when the result was scored."""
+    digest = digestOf(drawing, nodes.heatmap)
+    if digest:
+        nodes.text.SetAttribute(_DRAWING_ATTRIBUTE, digest)
 
 
-def _digest(nodes: ResultNodes) -> str:
-    """Return a digest of what is drawn, the same for every order of the axes; empty if parts are gone."""
-    if nodes.regions is None or nodes.infarct is None or nodes.heatmap is None:
-        return nodes.text.GetAttribute(_DRAWING_ATTRIBUTE) or ""
-    drawn = regionLabels(nodes.regions, nodes.heatmap)
-    drawn[infarctMask(nodes.infarct, nodes.heatmap)] |= _INFARCT_BIT
-    ordered = canonicalize(Volume(drawn, nodeAffine(nodes.heatmap))).volume.array
-    return hashlib.blake2b(ordered, digest_size=16).hexdigest()
+def isDrawnAnew(nodes: ResultNodes, drawing: Drawing) -> bool:
+    """Return whether something else is drawn now than was when the result was scored."""
+    noted, digest = nodes.text.GetAttribute(_DRAWING_ATTRIBUTE), digestOf(drawing, nodes.heatmap)
+    return bool(noted) and bool(digest) and noted != digest
 
 
 def _addNodes(
@@ -245,7 +240,7 @@ def _addNodes(
     storeStudy(nodes, files.study)
     styleRegions(nodes.regions, callsById(files.study))
     styleInfarct(nodes.infarct)
-    noteDrawing(nodes)
+    noteDrawing(nodes, Drawing(files.regions.array, files.infarct.array > 0))
     _fileBesideScan(nodes)
     return nodes
 
