@@ -29,8 +29,6 @@ from ASPECTSSlicer.sample import loadSample, registerSample
 if TYPE_CHECKING:
     from ASPECTSLib.report.result import StudyResult
 
-_POLL_S = 0.05
-
 
 class ASPECTS(ScriptedLoadableModule):
     """What Slicer's module list shows."""
@@ -150,8 +148,7 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
             raise ScoringError(RESULT_EDITED)
         run = self.startRun(Request({"ncct": volumeNode}, method, ageYears))
         try:
-            while not run.process.ended(_POLL_S):
-                slicer.app.processEvents()
+            run.process.waitAlive(slicer.app.processEvents)
             return readStudy(run.finish(slicer.mrmlScene))
         finally:
             run.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from result_phantoms import study_result
 from scipy.spatial.transform import Rotation
 
-from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.atlas.regions import REGIONS, Region
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.images import write_image
 from ASPECTSLib.report.result import KeySlicesInfo
@@ -90,3 +92,24 @@ def write_result_folder(
     study = replace(study_result(affected), outputs=outputs, key_slices=KEY_SLICES)
     (folder / "result.json").write_text(study.to_json(), encoding="utf-8")
     return images
+
+
+def add_regions(scene: Any, labels: Volume | None = None) -> Any:
+    """Add regions to a scene, those of `label_volume` by default."""
+    from ASPECTSSlicer.segmentations import createRegions
+
+    return createRegions(scene, labels or label_volume(), "regions")
+
+
+def add_infarct(scene: Any, mask: NDArray[Any]) -> Any:
+    """Add an infarct to a scene, on the grid of `label_volume`."""
+    from ASPECTSSlicer.segmentations import createInfarct
+
+    return createInfarct(scene, label_volume().with_array(mask), "infarct")
+
+
+def segment_of(node: Any, region: Region) -> Any:
+    """Return the segment of a region."""
+    from ASPECTSSlicer.segmentations import segmentId
+
+    return node.GetSegmentation().GetSegment(segmentId(region))

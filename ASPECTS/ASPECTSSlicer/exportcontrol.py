@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +89,7 @@ class ExportControl:
     def _pictureOfViews(self) -> bytes | None:
         if hasPictures() or not self._parameters.exportPicture or not self._views.canCapture:
             return None
-        with tempfile.TemporaryDirectory(prefix="aspects-") as folder:
-            path = Path(folder) / "views.png"
-            self._views.capture(path, _caption(readStudy(self._nodes)))
-            return path.read_bytes()
+        return self._views.picture(_caption(readStudy(self._nodes)))
 
     @staticmethod
     def _mayReplace(folder: Path) -> bool:

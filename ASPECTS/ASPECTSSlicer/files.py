@@ -13,7 +13,6 @@ from ASPECTSSlicer import LIBRARY_ROOT
 from ASPECTSSlicer.process import ChildProcess, Failure, findPython, scoreCommand
 from ASPECTSSlicer.runs import RESULT_EXIT_CODES, Request, notStarted
 
-_POLL_S = 0.05
 _IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 
 
@@ -73,8 +72,7 @@ def scoreFile(
     except OSError as error:
         return FileOutcome(path, folder, failure=notStarted(error))
     try:
-        while not child.ended(_POLL_S):
-            keepAlive()
+        child.waitAlive(keepAlive)
         return _outcome(path, folder, child)
     finally:
         child.cancel()

@@ -247,15 +247,12 @@ class Panel(VTKObservationMixin):
             return
         self._inputs.update(parameters)
         scan = parameters.ncct
-        if (
-            scan is not self._shown
-            and self._shown is not None
-            and self._shown.GetScene() is not None
-        ):
-            self._headline.clearMessage()  # it spoke of that scan; one that was removed is still worth a word
-        if scan is not self._shown:
+        isOther = scan is not self._shown
+        if isOther:
+            if self._shown is not None and self._shown.GetScene() is not None:
+                self._headline.clearMessage()  # of that scan; that one was removed is worth a word
             self._inputs.readAge(parameters, isNewPatient=self._shown is not None)
-        if isForced or scan is not self._shown:
+        if isForced or isOther:
             self._shown = scan
             self._showResult(_findResultOf(self._scene, scan))
         self._applyDisplay(parameters)
@@ -301,7 +298,7 @@ class Panel(VTKObservationMixin):
         self.review.updateButtons()
         self._export.setResult(nodes)
         if not running and nodes is None and not self._headline.hasMessage:
-            self._headline.hint(_(_READY) if request else self._inputs.whatIsMissing())
+            self._headline.hint(_("Press Score.") if request else self._inputs.whatIsMissing())
 
     def _letGo(self) -> None:
         self.review.editor.release()
@@ -345,9 +342,6 @@ class Panel(VTKObservationMixin):
     def _setWindow(self, key: int) -> None:
         self.ui.windowSelector.setCurrentIndex(key - 1)
         self._views.setWindow(key)
-
-
-_READY = "Press Score."
 
 
 def _findResultOf(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ KILLED, CRASHED, NOT_STARTED = "PROCESS_KILLED", "PROCESS_FAILED", "NOT_STARTED"
 # of PythonSlicer, which exits with 1 when what it ran was killed
 _LAUNCHERS_WORDS = "exit abnormally"
 _END_S = 2.0
+_WAIT_STEP_S = 0.05
 _KEPT_LINES = 50  # of other output, for the details of an error
 
 
@@ -189,6 +190,11 @@ class ChildProcess:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
         return self.exitCode() is not None
+
+    def waitAlive(self, keepAlive: Callable[[], object]) -> None:
+        """Wait for the end of the child, and do something again and again meanwhile."""
+        while not self.ended(_WAIT_STEP_S):
+            keepAlive()
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Wait for the end of the child and return its exit code."""

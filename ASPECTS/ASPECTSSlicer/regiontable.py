@@ -73,10 +73,6 @@ class RegionTable:
             return None
         return region_of(_CODES[row], self._selectedSide)
 
-    def select(self, region: Region) -> None:
-        """Make a region's call the current cell."""
-        self._widget.setCurrentCell(_CODES.index(region.code), _CALL_COLUMN[region.side])
-
     def _build(self) -> None:
         widget = self._widget
         widget.setColumnCount(MEASURED + 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSSlicer import appearance, layers, views
-from ASPECTSSlicer.capture import captureViews
+from ASPECTSSlicer.capture import viewsPng
 from ASPECTSSlicer.layout import (
     VIEW_NAMES,
     VIEW_PAIRS,
@@ -213,14 +213,14 @@ class ViewControl:
             return
         views.setCompared(self._scene, self._nodes.compared if visible else None)
 
-    def capture(self, path: Any, caption: str) -> None:
-        """Write a picture of the four views at their key slices; an OSError says why it cannot be."""
+    def picture(self, caption: str) -> bytes:
+        """Return a PNG of the four views at their key slices; an OSError says why there is none."""
         self._flash.stop()
         self.goToKeySlices()
         windows = [self._sliceView(name).renderWindow() for name in VIEW_NAMES]
         captions = Caption(windows[0].GetRenderers().GetFirstRenderer(), caption)
         try:
-            captureViews(windows, path)
+            return viewsPng(windows)
         finally:
             captions.remove()
 

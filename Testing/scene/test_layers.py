@@ -7,7 +7,14 @@ import time
 import numpy as np
 import pytest
 from axis_orders import AXIS_ORDERS, reordered
-from scene_phantoms import SHAPE_KJI, label_volume, oblique_affine
+from scene_phantoms import (
+    SHAPE_KJI,
+    add_infarct,
+    add_regions,
+    label_volume,
+    oblique_affine,
+    segment_of,
+)
 
 pytest.importorskip("slicer", reason="needs the package slicer-core")
 
@@ -24,8 +31,6 @@ from ASPECTSLib.geometry import Volume, apply_affine, canonicalize, crop
 from ASPECTSSlicer.grids import imageAffine, imageArray, nodeAffine, orientedImage
 from ASPECTSSlicer.layers import infarctMask, regionAt, regionCentre, regionLabels, separateRegions
 from ASPECTSSlicer.segmentations import (
-    createInfarct,
-    createRegions,
     segmentId,
 )
 
@@ -35,7 +40,7 @@ LAYER = "Binary labelmap"
 
 @pytest.fixture
 def regions(scene):
-    return _regions(scene)
+    return add_regions(scene)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_read_label_map_is_a_copy(regions, grid):
 def test_left_stays_left_in_any_order_of_axes(scene, add_volume, order, flips):
     """The label map is read on the grid in its own order, and on that of another order."""
     given = reordered(label_volume(), order, flips)
-    node = _regions(scene, given)
+    node = add_regions(scene, given)
     same = regionLabels(node, add_volume(scene, given))
     np.testing.assert_array_equal(same, given.array)
     other = regionLabels(node, add_volume(scene, label_volume()))
@@ -67,7 +72,7 @@ def test_left_stays_left_in_any_order_of_axes(scene, add_volume, order, flips):
 
 def test_mirrored_label_map_gives_mirrored_regions(scene, grid):
     mirrored = label_volume().array[:, :, ::-1]
-    node = _regions(scene, label_volume().with_array(np.ascontiguousarray(swap_sides(mirrored))))
+    node = add_regions(scene, label_volume().with_array(np.ascontiguousarray(swap_sides(mirrored))))
     back = swap_sides(regionLabels(node, grid))[:, :, ::-1]
     np.testing.assert_array_equal(back, label_volume().array)
 
@@ -82,7 +87,7 @@ def test_grid_beyond_the_regions_is_empty_there(scene, grid):
     box = np.s_[2:4, 2:10, 3:7]
     expected = np.zeros(SHAPE_KJI, np.uint8)
     expected[box] = label_volume().array[box]
-    node = _regions(scene, crop(label_volume(), box))
+    node = add_regions(scene, crop(label_volume(), box))
     np.testing.assert_array_equal(regionLabels(node, grid), expected)
 
 
@@ -106,28 +111,28 @@ def test_segment_that_a_user_added_is_not_in_the_label_map(regions, grid):
 
 
 def test_renamed_and_hidden_segments_keep_their_voxels(regions, grid):
-    _segment(regions, M2_LEFT).SetName("my region")
+    segment_of(regions, M2_LEFT).SetName("my region")
     regions.GetDisplayNode().SetSegmentVisibility("M2_left", False)
     np.testing.assert_array_equal(regionLabels(regions, grid), label_volume().array)
 
 
 def test_infarct_comes_back_as_it_was(scene, grid):
     mask = label_volume().array > 9
-    found = infarctMask(_infarct(scene, mask), grid)
+    found = infarctMask(add_infarct(scene, mask), grid)
     assert found.dtype == bool
     np.testing.assert_array_equal(found, mask)
 
 
 def test_infarct_is_all_that_was_drawn_visible_or_not(scene, grid):
     first, second = label_volume().array == 3, label_volume().array >= 15
-    node = _infarct(scene, first)
+    node = add_infarct(scene, first)
     _add_segment(node, "second lesion", second.astype(np.uint8))
     node.GetDisplayNode().SetSegmentVisibility("second lesion", False)
     np.testing.assert_array_equal(infarctMask(node, grid), first | second)
 
 
 def test_empty_infarct_has_no_voxels(scene, grid):
-    assert not infarctMask(_infarct(scene, np.zeros(SHAPE_KJI, bool)), grid).any()
+    assert not infarctMask(add_infarct(scene, np.zeros(SHAPE_KJI, bool)), grid).any()
 
 
 def test_separated_regions_are_left_alone(regions, grid, event_log, scene):
@@ -160,7 +165,7 @@ def test_overlap_is_impossible_after_separation(regions, grid):
 
 
 def test_region_drawn_beyond_the_grid_of_the_others_is_kept(scene, add_volume):
-    node = _regions(scene, crop(label_volume(), np.s_[2:10, 2:16, 4:6]))
+    node = add_regions(scene, crop(label_volume(), np.s_[2:10, 2:16, 4:6]))
     _draw(node, "M2_left", np.s_[9:11, 15:19, 20:23])
     assert separateRegions(node)
     expected = label_volume().array.copy()
@@ -219,7 +224,7 @@ def test_centre_of_a_region_is_a_voxel_of_it_where_it_is_largest(scene, order, f
     labels[7, 3:8, 3:8] = M2_LEFT.label
     given = reordered(label_volume().with_array(labels), order, flips)
     slice_axis = 2 - order.index(0)
-    centre = regionCentre(_regions(scene, given), "M2_left", slice_axis)
+    centre = regionCentre(add_regions(scene, given), "M2_left", slice_axis)
     np.testing.assert_allclose(
         centre, apply_affine(oblique_affine(), np.array([5, 5, 7])), atol=1e-9
     )
@@ -227,10 +232,10 @@ def test_centre_of_a_region_is_a_voxel_of_it_where_it_is_largest(scene, order, f
 
 def test_regions_on_an_image_that_begins_elsewhere_are_at_their_places(scene, grid):
     """Slicer crops the images of segments, and counts their voxels on from where they were."""
-    node = _regions(scene)
+    node = add_regions(scene)
     part = orientedImage(label_volume().array[2:10, 2:16, 4:6], oblique_affine(), (4, 2, 2))
     for region in REGIONS:
-        _segment(node, region).AddRepresentation(LAYER, part)
+        segment_of(node, region).AddRepresentation(LAYER, part)
     np.testing.assert_array_equal(regionLabels(node, grid), label_volume().array)
     for region in REGIONS[:-1]:
         centre = regionCentre(node, f"{region.code}_{region.side}")
@@ -241,7 +246,7 @@ def test_centre_of_a_ring_lies_on_the_ring(scene):
     labels = np.zeros(SHAPE_KJI, np.uint8)
     labels[5, 4:15, 4:15] = M2_LEFT.label
     labels[5, 5:14, 5:14] = 0
-    centre = regionCentre(_regions(scene, label_volume().with_array(labels)), "M2_left")
+    centre = regionCentre(add_regions(scene, label_volume().with_array(labels)), "M2_left")
     voxel = np.rint(apply_affine(np.linalg.inv(oblique_affine()), np.array(centre))).astype(int)
     assert labels[tuple(voxel[::-1])] == M2_LEFT.label
 
@@ -273,23 +278,11 @@ def test_label_map_of_a_whole_scan_is_read_at_once(scene, add_volume):
             region.label
         )
     volume = Volume(labels, oblique_affine((0.45, 0.45, 5.0)))
-    node, grid = _regions(scene, volume), add_volume(scene, volume)
+    node, grid = add_regions(scene, volume), add_volume(scene, volume)
     started = time.perf_counter()
     found = regionLabels(node, grid)
     assert time.perf_counter() - started < 0.5
     np.testing.assert_array_equal(found, labels)
-
-
-def _regions(scene, labels=None):
-    return createRegions(scene, labels or label_volume(), "regions")
-
-
-def _infarct(scene, mask):
-    return createInfarct(scene, label_volume().with_array(mask), "infarct")
-
-
-def _segment(node, region):
-    return node.GetSegmentation().GetSegment(segmentId(region))
 
 
 def _image(mask):
@@ -333,7 +326,7 @@ def _origin_voxel(image):
 
 def _one(node, region, grid):
     """Return the voxels of one region as Slicer's own resampling puts them on the grid."""
-    segment = _segment(node, region)
+    segment = segment_of(node, region)
     reference = orientedImage(np.zeros(SHAPE_KJI, np.uint8), nodeAffine(grid), (0, 0, 0))
     resampled = slicer.vtkOrientedImageData()
     slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(

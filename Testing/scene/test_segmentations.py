@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scene_phantoms import SHAPE_KJI, label_volume
+from scene_phantoms import SHAPE_KJI, add_infarct, add_regions, label_volume, segment_of
 
 pytest.importorskip("slicer", reason="needs the package slicer-core")
 
@@ -22,8 +22,6 @@ from ASPECTSLib.atlas.regions import (
 from ASPECTSSlicer.grids import fillVolume
 from ASPECTSSlicer.segmentations import (
     INFARCT_ID,
-    createInfarct,
-    createRegions,
     segmentId,
     setOutlinesVisible,
     styleRegions,
@@ -35,7 +33,7 @@ LAYER = "Binary labelmap"
 
 @pytest.fixture
 def regions(scene):
-    return _regions(scene)
+    return add_regions(scene)
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def test_each_region_is_a_segment_with_id_name_and_colour(regions):
 
 def test_each_region_has_the_code_of_its_anatomy_and_side(regions):
     for region in REGIONS:
-        entry = _entry(_segment(regions, region))
+        entry = _entry(segment_of(regions, region))
         assert _code(entry.GetCategoryObject()) == ("SCT", "123037004", "Anatomical Structure")
         terms = region.terminology
         assert _code(entry.GetTypeObject()) == (terms.scheme, terms.value, terms.meaning)
@@ -63,7 +61,7 @@ def test_each_region_has_the_code_of_its_anatomy_and_side(regions):
 
 
 def test_infarct_has_its_code_and_a_colour_of_its_own(scene):
-    node = _infarct(scene, np.zeros(SHAPE_KJI, bool))
+    node = add_infarct(scene, np.zeros(SHAPE_KJI, bool))
     segment = node.GetSegmentation().GetSegment(INFARCT_ID)
     entry = _entry(segment)
     assert _code(entry.GetTypeObject()) == ("SCT", "55641003", "Infarct")
@@ -78,7 +76,7 @@ def test_all_regions_share_one_image_also_those_that_do_not_occur(regions):
 
 
 def test_segments_hold_the_voxels_of_their_region_as_slicer_exports_them(application_scene):
-    node = _regions(application_scene)
+    node = add_regions(application_scene)
     reference = application_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
     fillVolume(reference, label_volume())
     exported = application_scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
@@ -104,11 +102,11 @@ def test_affected_regions_are_filled_others_are_outlines(regions):
 
 
 def test_region_that_is_called_again_changes_its_look_but_not_its_colour(regions):
-    before = _segment(regions, M2_LEFT).GetColor()
+    before = segment_of(regions, M2_LEFT).GetColor()
     styleRegions(regions, {"M2_left": True})
     styleRegions(regions, {"M2_left": False})
     assert regions.GetDisplayNode().GetSegmentOpacity2DFill("M2_left") == 0.0
-    assert _segment(regions, M2_LEFT).GetColor() == before
+    assert segment_of(regions, M2_LEFT).GetColor() == before
 
 
 def test_outlines_can_be_hidden_and_fills_stay(regions):
@@ -118,18 +116,6 @@ def test_outlines_can_be_hidden_and_fills_stay(regions):
     assert regions.GetDisplayNode().GetVisibility2DFill()
     setOutlinesVisible(regions, True)
     assert regions.GetDisplayNode().GetVisibility2DOutline()
-
-
-def _regions(scene, labels=None):
-    return createRegions(scene, labels or label_volume(), "regions")
-
-
-def _infarct(scene, mask):
-    return createInfarct(scene, label_volume().with_array(mask), "infarct")
-
-
-def _segment(node, region):
-    return node.GetSegmentation().GetSegment(segmentId(region))
 
 
 def _entry(segment):
