@@ -29,6 +29,14 @@ class ErrorCode(StrEnum):
     LOW_REGISTRATION_QUALITY = "LOW_REGISTRATION_QUALITY"
     METHOD_UNAVAILABLE = "METHOD_UNAVAILABLE"
     RESOURCE_DAMAGED = "RESOURCE_DAMAGED"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    MODEL_DAMAGED = "MODEL_DAMAGED"
+    MODEL_MISMATCH = "MODEL_MISMATCH"
+    MODEL_UNSAFE = "MODEL_UNSAFE"
+    TORCH_MISSING = "TORCH_MISSING"
+    COHORT_INVALID = "COHORT_INVALID"
+    RECIPE_INVALID = "RECIPE_INVALID"
+    CHECKPOINT_INVALID = "CHECKPOINT_INVALID"
     RESULT_OUTDATED = "RESULT_OUTDATED"
     USAGE = "USAGE"
     OUTPUT_EXISTS = "OUTPUT_EXISTS"
@@ -97,6 +105,10 @@ class OutputError(ASPECTSError):
 
 class ResourceError(ASPECTSError):
     """A file that ships with the project is missing or damaged."""
+
+
+class TrainingError(ASPECTSError):
+    """A network cannot be trained on: its loss is no number, or its checkpoint is another run's."""
 
 
 class CancelledError(ASPECTSError):

@@ -99,7 +99,7 @@ class _Space:
 def draw_regions(
     probabilities: NDArray[np.floating], affine: NDArray[np.float64], rule: RegionRule | None = None
 ) -> NDArray[np.uint8]:
-    """Draw the region label map from tissue probabilities.
+    """Draw the region label map of the atlas from its tissue probabilities.
 
     Parameters
     ----------
@@ -115,8 +115,32 @@ def draw_regions(
     numpy.ndarray
         Label map (k, j, i): 0 outside, 1 to 10 right, 11 to 20 left.
     """
+    return draw_regions_at(probabilities, grid_points(probabilities.shape[1:], affine), rule)
+
+
+def draw_regions_at(
+    probabilities: NDArray[np.floating],
+    atlas_points: NDArray[np.floating],
+    rule: RegionRule | None = None,
+) -> NDArray[np.uint8]:
+    """Draw the region label map of a head whose voxels have known places in the atlas.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (tissues, k, j, i), 0 to 1, in the order of `Tissue`, on an isotropic 1 mm grid.
+    atlas_points
+        Where each voxel lies in the atlas, shape (k, j, i, 3), MNI152 RAS mm.
+    rule
+        Free parameters; the project's own when left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        Label map (k, j, i): 0 outside, 1 to 10 right, 11 to 20 left.
+    """
     rule = rule or RegionRule()
-    space = _space(probabilities.shape[1:], affine, rule.orbitomeatal_pitch_deg)
+    space = _space(atlas_points, rule.orbitomeatal_pitch_deg)
     tissue = probabilities.argmax(axis=0)
     masks = _cortical_masks(probabilities, space, rule) | _deep_masks(
         probabilities, tissue, space, rule
@@ -157,9 +181,14 @@ def region_grid(rule: RegionRule | None = None) -> Volume:
     return Volume(np.zeros(size[::-1], np.uint8), affine)
 
 
-def _space(shape: tuple[int, ...], affine: NDArray[np.float64], pitch_deg: float) -> _Space:
+def grid_points(shape: tuple[int, ...], affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the place of each voxel of a grid, shape (k, j, i, 3), in mm."""
     k, j, i = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij")
-    points = apply_affine(affine, np.stack([i, j, k], axis=-1)) @ orbitomeatal_axes(pitch_deg)
+    return apply_affine(affine, np.stack([i, j, k], axis=-1))
+
+
+def _space(atlas_points: NDArray[np.floating], pitch_deg: float) -> _Space:
+    points = atlas_points @ orbitomeatal_axes(pitch_deg)
     return _Space(*(np.ascontiguousarray(points[..., axis], np.float32) for axis in range(3)))
 
 

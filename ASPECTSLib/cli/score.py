@@ -38,6 +38,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--method", default="auto", help="auto (default) or classical")
     parser.add_argument(
+        "--regions",
+        choices=("auto", "network", "registration"),
+        default="auto",
+        help="where the regions come from; auto (default) takes the networks where PyTorch is installed",
+    )
+    parser.add_argument(
         "--age", type=_age, metavar="N", help="age in years, if the header has none"
     )
     parser.add_argument(
@@ -61,11 +67,12 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         end_with_standard_input()
     with interruptible(console) as progress:
         progress.stage("loading", 0.0)
+        from ASPECTSLib.delineation import RegionSource
         from ASPECTSLib.io.scan import Modality, read_scan
         from ASPECTSLib.pipeline import ScoreOptions, score_to_folder
         from ASPECTSLib.report.staging import check_output
 
-        options = ScoreOptions(arguments.method, arguments.age)
+        options = ScoreOptions(arguments.method, arguments.age, RegionSource(arguments.regions))
         check_output(arguments.output)
         progress.stage("reading", 0.02)
         modality = Modality.NCCT if arguments.ncct else None

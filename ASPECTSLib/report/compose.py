@@ -32,6 +32,9 @@ from ASPECTSLib.scoring.haemorrhage import FLAGGED_ML
 THICK_SLICE_MM = 6.0
 """Slices above this blur the regions of the ganglionic level: the score is given with a warning."""
 
+MIN_AGREEMENT = 0.60
+"""Mean Dice between the regions of networks and registration below which one of them is likely to be wrong."""
+
 TILTED_HEAD_DEG = 20.0
 """Heads turned or tilted more than this are rare enough to have the regions looked at."""
 
@@ -49,6 +52,8 @@ class Findings:
     options: dict[str, Any]
     atlas: Atlas
     notes: tuple[ScanNote, ...]
+    models: tuple[ModelInfo, ...] = ()
+    agreement: float | None = None
 
 
 def compose_result(scan: Scan, findings: Findings) -> StudyResult:
@@ -75,7 +80,8 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
             | {
                 "yaw_deg": findings.midplane.yaw_deg,
                 "roll_deg": findings.midplane.roll_deg,
-            },
+            }
+            | ({} if findings.agreement is None else {"agreement": findings.agreement}),
         ),
         key_slices=findings.key_slices,
     )
@@ -116,7 +122,7 @@ def _method_info(findings: Findings) -> MethodInfo:
         ModelInfo(name=f"{atlas.name}-{atlas.version}/{file}", sha256=atlas.sha256[file])
         for file in (REGIONS_FILE, TISSUES_FILE)
     )
-    return MethodInfo(findings.method, __version__, findings.options, models)
+    return MethodInfo(findings.method, __version__, findings.options, models + findings.models)
 
 
 def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
@@ -135,6 +141,12 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
             "rule out haemorrhage before the score is used"
         )
         warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
+    if findings.agreement is not None and findings.agreement < MIN_AGREEMENT:
+        message = (
+            f"networks and registration place the regions differently (mean Dice {findings.agreement:.2f}): "
+            "check the regions"
+        )
+        warnings.append(WarningInfo("REGIONS_DISAGREE", message))
     if findings.quality.failures:
         message = "the atlas does not fit this scan: " + "; ".join(findings.quality.failures)
         warnings.append(WarningInfo(ErrorCode.LOW_REGISTRATION_QUALITY.value, message))

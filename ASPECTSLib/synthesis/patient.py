@@ -21,20 +21,15 @@ from ASPECTSLib.atlas.tissues import FLUID, INTRACRANIAL, NCCT_CONTRAST_HU, Tiss
 from ASPECTSLib.geometry import (
     Volume,
     apply_affine,
-    bounding_box,
     centred_affine,
-    crop,
     resample,
     shrink,
 )
+from ASPECTSLib.synthesis.average_head import average_head
 
 INFARCT_DROP_HU = 7.0
 """Density lost in the infarct: that of a few hours, 2 to 6 HU in the first and up to 10 HU later."""
 
-_FINE_SPACING_MM = 1.0
-_FOLDING_SIGMA_MM = 2.0  # size of the gyri that noise carves out of the average cortex
-_FOLDING_STRENGTH = 0.6
-_SKULL_MM = 6.0
 _INFARCT_EDGE_MM = 1.5
 _NOISE_HU = 3.5  # thick slices at 120 kV
 _NOISE_SIGMA_PIXELS = 0.7  # reconstruction kernels correlate neighbours
@@ -97,10 +92,10 @@ def make_patient(
         Grid and pose; an ordinary thick-slice scan when left out.
     """
     acquisition = acquisition or Acquisition()
-    fine = _fine_grid(atlas)
-    density = _density(atlas, fine, affected, rng)
+    head = average_head(atlas, rng)
+    density = _density(atlas, head, affected)
     grid = _grid(acquisition)
-    points = _deformed(_atlas_points(grid, acquisition), _deformation(fine, rng))
+    points = _deformed(_atlas_points(grid, acquisition), _deformation(head, rng))
     stack = points.reshape(*grid.array.shape, 3)
     across = np.gradient(stack, axis=0).reshape(-1, 3)  # from a slice to the next
     offsets = (np.arange(_SUBSLICES) - (_SUBSLICES - 1) / 2) / _SUBSLICES
@@ -116,60 +111,17 @@ def make_patient(
     )
 
 
-def _fine_grid(atlas: Atlas) -> Volume:
-    """Return an empty 1 mm grid over the whole atlas."""
-    step = atlas.affine[0, 0] / _FINE_SPACING_MM
-    shape = tuple(int((n - 1) * step) + 1 for n in atlas.tissues.shape[1:])
-    affine = atlas.affine.copy()
-    affine[:3, :3] /= step
-    return Volume(np.zeros(shape, np.uint8), affine)
-
-
-def _density(
-    atlas: Atlas, fine: Volume, affected: Collection[Region], rng: np.random.Generator
-) -> Volume:
-    """Return the HU of the undeformed head on the fine grid."""
-    tissue = _individual_tissue(atlas, fine, rng)
+def _density(atlas: Atlas, head: Volume, affected: Collection[Region]) -> Volume:
+    """Return the HU of the undeformed head on its fine grid."""
+    tissue = head.array
     contrast = np.array([NCCT_CONTRAST_HU[t] for t in Tissue], np.float32)
-    infarct = np.isin(resample(atlas.regions, fine, order=0).array, [r.label for r in affected])
-    edge = ndimage.gaussian_filter(infarct.astype(np.float32), _INFARCT_EDGE_MM / _FINE_SPACING_MM)
+    infarct = np.isin(resample(atlas.regions, head, order=0).array, [r.label for r in affected])
+    edge = ndimage.gaussian_filter(
+        infarct.astype(np.float32), _INFARCT_EDGE_MM / float(head.spacing_mm[0])
+    )
     depth = edge * infarct  # soft inwards only: a neighbour that is called unaffected is unaffected
     brain = np.isin(tissue, [int(t) for t in INTRACRANIAL - FLUID])
-    return fine.with_array(contrast[tissue] - INFARCT_DROP_HU * depth * brain)
-
-
-def _individual_tissue(atlas: Atlas, fine: Volume, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Draw one tissue per voxel of the fine grid.
-
-    Inside the skull it is the likeliest after smooth noise was added, so that gyri and sulci appear
-    where tissues compete; deep structures stay as they are. Outside lie a closed skull and the
-    scalp.
-    """
-    inside = resample(atlas.brain_probability(), fine).array > 0.5
-    scalp = resample(atlas.probability(Tissue.SOFT_TISSUE, Tissue.BONE), fine).array
-    tissue = np.where(scalp > 0.5, int(Tissue.SOFT_TISSUE), int(Tissue.AIR))
-    skull = ndimage.distance_transform_edt(~inside) <= _SKULL_MM / _FINE_SPACING_MM
-    tissue[skull] = Tissue.BONE
-    box = bounding_box(inside)
-    part = crop(fine, box)
-    best = np.full(part.array.shape, -np.inf, np.float32)
-    drawn = np.zeros(part.array.shape, np.intp)
-    for index in sorted(INTRACRANIAL):
-        score = resample(_competing(atlas.probability(index), rng), part).array
-        better = score > best
-        best[better], drawn[better] = score[better], index
-    tissue[box] = np.where(inside[box], drawn, tissue[box])
-    return tissue
-
-
-def _competing(probability: Volume, rng: np.random.Generator) -> Volume:
-    """Add smooth noise to a probability where it is neither 0 nor 1."""
-    noise = rng.standard_normal(probability.array.shape, np.float32)
-    noise = ndimage.gaussian_filter(noise, _FOLDING_SIGMA_MM / probability.spacing_mm[::-1])
-    spread = np.sqrt(np.clip(probability.array * (1 - probability.array), 0, None))
-    return probability.with_array(
-        probability.array + _FOLDING_STRENGTH * spread * noise / noise.std()
-    )
+    return head.with_array(contrast[tissue] - INFARCT_DROP_HU * depth * brain)
 
 
 def _deformation(fine: Volume, rng: np.random.Generator) -> list[Volume]:

@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from ASPECTSLib.atlas.alignment import align, registration_intensities
 from ASPECTSLib.atlas.atlas import CARD_FILE, REGIONS_FILE, TISSUES_FILE
+from ASPECTSLib.atlas.freesurfer import read_tissues
 from ASPECTSLib.atlas.rules import RegionRule, draw_regions, region_grid
 from ASPECTSLib.atlas.tissues import Tissue
 from ASPECTSLib.geometry import Volume, resample
@@ -36,42 +37,7 @@ SIZE_IJK = (181, 218, 182)  # 1 mm, symmetric about x = 0
 ORIGIN_RAS = (-90.0, -126.0, -72.0)
 STORED_STEP = 2  # tissue maps are stored at 2 mm, regions at 1 mm
 
-FREESURFER_LABELS: dict[Tissue, tuple[int, ...]] = {
-    Tissue.CSF: (24, 514),
-    Tissue.VENTRICLE: (4, 5, 14, 15, 43, 44, 72),
-    Tissue.CORTEX: (3, 42, 17, 53, 18, 54, 26, 58),
-    Tissue.WHITE_MATTER: (2, 41, 28, 60, 85),
-    Tissue.CAUDATE: (11, 50),
-    Tissue.PUTAMEN: (12, 51),
-    Tissue.PALLIDUM: (13, 52),
-    Tissue.THALAMUS: (10, 49),
-    Tissue.CEREBELLAR_CORTEX: (8, 47),
-    Tissue.CEREBELLAR_WHITE_MATTER: (7, 46),
-    Tissue.BRAINSTEM: (16,),
-    Tissue.BONE: (515, 516),
-}
-FIRST_EXTRACEREBRAL_LABEL = 500
-
-# Intensities for registration, spread so that neighbouring structures differ; no modality's
-# contrast.
-REGISTRATION_INTENSITY: dict[Tissue, float] = {
-    Tissue.AIR: 0,
-    Tissue.CSF: 40,
-    Tissue.VENTRICLE: 20,
-    Tissue.CORTEX: 120,
-    Tissue.WHITE_MATTER: 200,
-    Tissue.CAUDATE: 100,
-    Tissue.PUTAMEN: 105,
-    Tissue.PALLIDUM: 150,
-    Tissue.THALAMUS: 140,
-    Tissue.CEREBELLAR_CORTEX: 120,
-    Tissue.CEREBELLAR_WHITE_MATTER: 180,
-    Tissue.BRAINSTEM: 170,
-    Tissue.BONE: 0,
-    Tissue.SOFT_TISSUE: 0,
-}
 MNI_INTENSITY = np.array([0, 40, 120, 200], np.float32)
-DEMONS_LEVELS = ((4.0, 40), (2.0, 30))  # spacing in mm, iterations
 
 
 def main() -> None:
@@ -81,7 +47,7 @@ def main() -> None:
     target = _first_target(arguments.tissue_map)
     for _ in range(arguments.iterations):
         probabilities = _average_tissues(paths, target, arguments.workers)
-        target = np.tensordot(_intensities(), probabilities, 1)
+        target = np.tensordot(registration_intensities(), probabilities, 1)
     _write(arguments.output, probabilities, [path.name for path in paths], arguments.iterations)
 
 
@@ -109,10 +75,6 @@ def _on_grid(array: NDArray[np.float32]) -> sitk.Image:
     return image
 
 
-def _intensities() -> NDArray[np.float32]:
-    return np.array([REGISTRATION_INTENSITY[tissue] for tissue in Tissue], np.float32)
-
-
 def _first_target(tissue_map: Path) -> NDArray[np.float32]:
     image = sitk.ReadImage(str(tissue_map))
     image = sitk.Resample(image, _grid(), sitk.Transform(), sitk.sitkNearestNeighbor, 0)
@@ -135,71 +97,12 @@ def _average_tissues(
 def _register(path: Path, target: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return the tissue labels of an anatomy on the atlas grid."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    fixed, tissue = _on_grid(target), _read_tissue(path)
-    moving = sitk.GetImageFromArray(_intensities()[sitk.GetArrayFromImage(tissue)])
+    tissue = to_sitk(read_tissues(path))
+    moving = sitk.GetImageFromArray(registration_intensities()[sitk.GetArrayFromImage(tissue)])
     moving.CopyInformation(tissue)
-    transform = _deform(fixed, moving, _affine(fixed, moving))
+    transform = align(_on_grid(target), moving)
     warped = sitk.Resample(tissue, _grid(), transform, sitk.sitkNearestNeighbor, 0)
     return sitk.GetArrayFromImage(warped)
-
-
-def _read_tissue(path: Path) -> sitk.Image:
-    image = sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS")
-    labels = np.rint(sitk.GetArrayFromImage(image)).astype(int)
-    table = np.zeros(labels.max() + 1, np.uint8)
-    table[FIRST_EXTRACEREBRAL_LABEL:] = Tissue.SOFT_TISSUE
-    for tissue, members in FREESURFER_LABELS.items():
-        table[[label for label in members if label < len(table)]] = tissue
-    tissue = table[labels]
-    # Small labels without a class of their own (vessels, choroid plexus, lesions) take their
-    # neighbour's.
-    unknown = (labels > 0) & (labels < FIRST_EXTRACEREBRAL_LABEL) & (tissue == Tissue.AIR)
-    nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    result = sitk.GetImageFromArray(tissue[tuple(nearest)])
-    result.CopyInformation(image)
-    return result
-
-
-def _affine(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsCorrelation()
-    method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.25)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, 150, relaxationFactor=0.6)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([6, 3])
-    method.SetSmoothingSigmasPerLevel([4, 2])
-    start = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.MOMENTS
-    )
-    method.SetInitialTransform(start, inPlace=True)
-    method.Execute(fixed, moving)
-    return start
-
-
-def _deform(fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform) -> sitk.Transform:
-    field = None
-    for spacing_mm, iterations in DEMONS_LEVELS:
-        fixed_level = sitk.SmoothingRecursiveGaussian(_shrink(fixed, spacing_mm), spacing_mm / 2)
-        smooth = sitk.SmoothingRecursiveGaussian(moving, spacing_mm / 2)
-        moving_level = sitk.Resample(smooth, fixed_level, start, sitk.sitkLinear, 0.0)
-        demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
-        demons.SetNumberOfIterations(iterations)
-        demons.SetStandardDeviations(1.5)
-        demons.SetSmoothUpdateField(True)
-        demons.SetUpdateFieldStandardDeviations(1.0)
-        if field is None:
-            field = demons.Execute(fixed_level, moving_level)
-        else:
-            field = sitk.Resample(field, fixed_level)
-            field = demons.Execute(fixed_level, moving_level, field)
-    return sitk.CompositeTransform([start, sitk.DisplacementFieldTransform(field)])
-
-
-def _shrink(image: sitk.Image, spacing_mm: float) -> sitk.Image:
-    factor = round(spacing_mm / image.GetSpacing()[0])
-    return sitk.Shrink(sitk.SmoothingRecursiveGaussian(image, spacing_mm / 2.5), [factor] * 3)
 
 
 def _draw_regions(

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.geometry import apply_affine
-from ASPECTSLib.synthesis import patient as patient_module
+from ASPECTSLib.synthesis import average_head
 from ASPECTSLib.synthesis.patient import INFARCT_DROP_HU, Acquisition, make_patient
 
 INFARCT = tuple(region_of(code, Side.LEFT) for code in (RegionCode.L, RegionCode.I, RegionCode.M2))
@@ -23,7 +23,7 @@ def make_small(atlas):
 
     def make(affected=INFARCT, seed=1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(patient_module, "_FINE_SPACING_MM", 2.0)
+            patch.setattr(average_head, "FINE_SPACING_MM", 2.0)
             return make_patient(atlas, affected, np.random.default_rng(seed), SMALL)
 
     return make

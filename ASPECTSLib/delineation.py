@@ -1,0 +1,210 @@
+"""Finding the twenty regions of a head CT: by registration of the atlas, by networks, or by the better of both."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.regions import REGIONS, swap_sides
+from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
+from ASPECTSLib.evidence import average_slices, averaged_slices
+from ASPECTSLib.geometry import Volume, expand
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
+from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
+from ASPECTSLib.preprocessing.intensity import registration_image
+from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.affine import register_affine
+from ASPECTSLib.registration.deformable import register_deformable
+from ASPECTSLib.registration.mapping import warp_labels
+from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
+
+if TYPE_CHECKING:
+    from ASPECTSLib.inference.card import ModelFile
+
+COARSE_MODEL, FINE_MODEL = "regions-coarse", "regions-fine"
+"""Names of the cascade's models."""
+
+MIN_REGION_COVERAGE = 0.90
+"""Share of the regions' volume that must lie in the scan."""
+
+
+class RegionSource(StrEnum):
+    """Where regions come from.
+
+    `auto` takes the networks where PyTorch and the models are there, and the registration where they are not.
+    """
+
+    AUTO = "auto"
+    NETWORK = "network"
+    REGISTRATION = "registration"
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedHead:
+    """A head CT in the image frame with its brain and its midsagittal plane."""
+
+    volume: Volume
+    mask: Volume
+    midplane: Midplane
+
+
+@dataclass(frozen=True, eq=False)
+class Delineation:
+    """A prepared head CT with its regions on the scan's own slices, and how well the atlas fits.
+
+    Parameters
+    ----------
+    prepared
+        On slices averaged to the thickness that is compared.
+    labels
+        uint8 label map on the scan's own slices, 0 to 20.
+    quality
+        Of the registration, which is made in any case: it decides whether the program abstains.
+    source
+        Where the regions come from, never `auto`.
+    models
+        The networks that were used.
+    agreement
+        Mean Dice between the regions of both sources; None if only the registration was asked.
+    """
+
+    prepared: PreparedHead
+    labels: Volume
+    quality: RegistrationQuality
+    source: RegionSource
+    models: tuple[ModelFile, ...] = ()
+    agreement: float | None = None
+
+
+def delineate(
+    volume: Volume, atlas: Atlas, source: RegionSource, progress: Progress
+) -> Delineation:
+    """Find the regions of a head CT, working on the mirror image where that is the agreed handedness.
+
+    Parameters
+    ----------
+    volume
+        HU, in the image frame.
+    atlas
+        Registered to the brain; its pose is that of the networks.
+    source
+        Where regions come from.
+    progress
+        Told of each stage, and asked for cancellation.
+
+    Raises
+    ------
+    ContentRefusedError
+        If the scan holds no brain, or not all regions.
+    ResourceError
+        If networks were asked for by name and PyTorch or a model is missing or damaged.
+    """
+    models = _models(source)
+    working = average_slices(volume)
+    if not is_heavier_on_the_left(working):
+        return _delineate(_prepare(working, progress), volume, atlas, models, progress)
+    prepared = _prepare(mirror(working), progress)
+    found = _delineate(prepared, volume, atlas, models, progress)
+    prepared = PreparedHead(
+        working, mirror(found.prepared.mask), found.prepared.midplane.mirrored()
+    )
+    labels = mirror(found.labels)
+    labels = labels.with_array(swap_sides(labels.array))
+    return Delineation(prepared, labels, found.quality, found.source, found.models, found.agreement)
+
+
+def _models(source: RegionSource) -> tuple[ModelFile, ...]:
+    """Return the networks' files, coarse first; none where the registration is to be used."""
+    if source is RegionSource.REGISTRATION:
+        return ()
+    if importlib.util.find_spec("torch") is None:
+        if source is RegionSource.AUTO:
+            return ()
+        message = "expected PyTorch for regions by network, which is not installed; use --regions registration"
+        raise ResourceError(ErrorCode.TORCH_MISSING, message)
+    from ASPECTSLib.inference.registry import find_model
+
+    try:
+        return find_model(COARSE_MODEL), find_model(FINE_MODEL)
+    except ResourceError as error:
+        if source is RegionSource.AUTO and error.code is ErrorCode.MODEL_NOT_FOUND:
+            return ()
+        raise
+
+
+def _prepare(volume: Volume, progress: Progress) -> PreparedHead:
+    progress.stage("brain mask", 0.10)
+    mask = brain_mask(volume)
+    check_brain(volume, mask)
+    progress.stage("symmetric pose", 0.18)
+    return PreparedHead(volume, mask, find_midplane(volume))
+
+
+def _delineate(
+    prepared: PreparedHead,
+    grid: Volume,
+    atlas: Atlas,
+    models: tuple[ModelFile, ...],
+    progress: Progress,
+) -> Delineation:
+    registered = _register(prepared, grid, atlas, progress)
+    if not models or registered.quality.failures:
+        return registered
+    progress.stage("regions by network", 0.68)
+    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
+    labels = _predict(prepared.volume, atlas, models, mask)
+    agreement = mean_region_dice(labels.array, registered.labels.array)
+    return Delineation(
+        prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
+    )
+
+
+def _register(
+    prepared: PreparedHead, grid: Volume, atlas: Atlas, progress: Progress
+) -> Delineation:
+    """Register the atlas, and carry its regions to a grid that may have thinner slices."""
+    progress.stage("affine registration", 0.30)
+    template, brain = atlas.render(NCCT_CONTRAST_HU), atlas.brain_probability()
+    typical_hu = float(np.median(template.array[brain.array > 0.5]))
+    fixed = registration_image(prepared.volume, prepared.mask, typical_hu)
+    matrix = register_affine(fixed, template, prepared.midplane.pose, progress)
+    progress.stage("deformable registration", 0.40)
+    mapping = register_deformable(fixed, template, matrix, progress)
+    progress.stage("regions", 0.60)
+    quality = measure_quality(fixed, mapping, template, brain, atlas.regions)
+    if quality.region_coverage < MIN_REGION_COVERAGE:
+        message = (
+            f"expected all ASPECTS regions in the scan, but {1 - quality.region_coverage:.0%} "
+            "of them lie beyond its ends"
+        )
+        raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
+    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
+    labels = warp_labels(atlas.regions, mapping, mask)
+    return Delineation(prepared, labels, quality, RegionSource.REGISTRATION)
+
+
+def _predict(volume: Volume, atlas: Atlas, models: tuple[ModelFile, ...], mask: Volume) -> Volume:
+    from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
+    from ASPECTSLib.inference.registry import load_network
+
+    networks = RegionNetworks(*(load_network(model) for model in models))
+    return predict_regions(networks, volume, Modality.NCCT, atlas, mask).labels
+
+
+def mean_region_dice(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Return the mean Dice of the twenty regions of two label maps; 1 for a region that both lack."""
+    count = len(REGIONS) + 1
+    pairs = np.bincount(first.ravel().astype(np.intp) * count + second.ravel(), minlength=count**2)
+    table = pairs.reshape(count, count)
+    sums = (table.sum(axis=0) + table.sum(axis=1))[1:]
+    both = np.diag(table)[1:]
+    return float(np.mean(np.where(sums > 0, 2 * both / np.maximum(sums, 1), 1.0)))

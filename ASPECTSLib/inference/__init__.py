@@ -1,0 +1,1 @@
+"""Models that ship or that a site brings, and what they predict."""

@@ -1,0 +1,190 @@
+"""What the networks see: intensities between 0 and 1 on grids of fixed size, the same in training and in use."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.rules import orbitomeatal_axes
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
+from ASPECTSLib.geometry import Volume, apply_affine, resample, shrink, shrink_factors
+from ASPECTSLib.io.modality import Modality
+
+CT_WINDOW_HU = (0.0, 80.0)
+"""Brain window; bone and contrast agent are at its top. Scans clipped at 0 HU lose nothing by it."""
+
+MR_RANGE = 2.5
+"""Signals up to this multiple of the head's median are told apart."""
+
+HEAD_SPACING_MM = (4.0, 4.0, 4.0)
+HEAD_SHAPE = (48, 64, 64)
+"""Grid of the coarse network, along k, j, i: the upper 192 mm of the head."""
+
+BRAIN_SPACING_MM = (2.0, 2.0, 4.0)
+BRAIN_SHAPE = (48, 128, 128)
+"""Grid of the brain mask's network, over the same part of the head."""
+
+REGION_SPACING_MM = (1.5, 1.5, 3.0)
+REGION_SHAPE = (24, 96, 112)
+"""Grid of the fine network, along v, u, x of the atlas: slices along the orbitomeatal plane."""
+
+_REGION_CENTRE_MM = (0.0, -12.0, 17.5)  # x, u, v: middle of the twenty regions
+_PITCH_DEG = (
+    11.0  # of the orbitomeatal plane in the atlas, as in `ASPECTSLib.atlas.rules.RegionRule`
+)
+_FOREGROUND_HU = 1.0  # above air, also in scans clipped at 0 HU
+_FOREGROUND_OF_PEAK = 0.15  # of the 99th percentile of an MR image
+_HEAD_AREA_MM2 = 1500.0  # a slice with less is above the vertex
+_ABOVE_VERTEX_MM = 8.0
+_MIDDLE_DEPTH_MM = 110.0  # slices down to the skull base say where the head's middle is
+
+
+def intensities(volume: Volume, modality: Modality) -> Volume:
+    """Bring a scan to values between 0 and 1.
+
+    Parameters
+    ----------
+    volume
+        HU for CT; any unit for MR and for maps.
+    modality
+        Says whether values are densities.
+
+    Returns
+    -------
+    Volume
+        float32: CT linearly in `CT_WINDOW_HU`; others as multiples of the foreground's median, up to `MR_RANGE`.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_SIGNAL if the scan is empty.
+    """
+    array = volume.array.astype(np.float32)
+    if modality.dicom_modality == "CT":
+        low, high = CT_WINDOW_HU
+        return volume.with_array(np.clip((array - low) / (high - low), 0, 1))
+    inside = foreground(volume, modality)
+    if not inside.any():
+        raise ContentRefusedError(ErrorCode.NO_SIGNAL, "expected a head, found an empty scan")
+    median = float(np.median(array[inside]))
+    return volume.with_array(np.clip(array / (MR_RANGE * median), 0, 1))
+
+
+def foreground(volume: Volume, modality: Modality) -> NDArray[np.bool_]:
+    """Return what is not air, roughly."""
+    if modality.dicom_modality == "CT":
+        return volume.array > _FOREGROUND_HU
+    values = volume.array[::2, ::2, ::2]
+    positive = values[values > 0]
+    peak = float(np.percentile(positive, 99)) if positive.size else 0.0
+    return volume.array > max(_FOREGROUND_OF_PEAK * peak, 0.0)
+
+
+def head_grid(
+    volume: Volume,
+    modality: Modality,
+    spacing_mm: tuple[float, float, float] = HEAD_SPACING_MM,
+    shape: tuple[int, int, int] = HEAD_SHAPE,
+) -> Volume:
+    """Return the empty grid over the upper part of a head.
+
+    Parameters
+    ----------
+    volume
+        Scan in the image frame, of any coverage, the neck included.
+    modality
+        Of the scan.
+    spacing_mm, shape
+        Along i, j, k and along k, j, i.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_BRAIN if no slice holds as much as a head.
+    """
+    coarse = shrink(volume, shrink_factors(volume, (4.0, 4.0, 4.0)))
+    inside = foreground(coarse, modality)
+    pixel_mm2 = float(coarse.spacing_mm[0] * coarse.spacing_mm[1])
+    slices = np.flatnonzero(inside.sum(axis=(1, 2)) * pixel_mm2 > _HEAD_AREA_MM2)
+    if not slices.size:
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "no slice of the scan holds a head")
+    top_mm = float(coarse.affine[2, 3] + coarse.spacing_mm[2] * (slices[-1] + 0.5))
+    depth = round(_MIDDLE_DEPTH_MM / coarse.spacing_mm[2])
+    upper = np.argwhere(inside[max(slices[-1] - depth, 0) : slices[-1] + 1])[:, :0:-1]
+    # The middle of the extent, not of mass: head holders and earrings are cut off by percentiles.
+    low, high = np.percentile(upper, (1, 99), axis=0)
+    middle_mm = coarse.affine[:2, 3] + coarse.spacing_mm[:2] * (low + high) / 2
+    extent_mm = (np.array(shape[::-1]) - 1) * spacing_mm
+    affine = np.diag([*spacing_mm, 1.0])
+    affine[:2, 3] = middle_mm - extent_mm[:2] / 2
+    affine[2, 3] = top_mm + _ABOVE_VERTEX_MM - extent_mm[2]
+    return Volume(np.zeros(shape, np.uint8), affine)
+
+
+def region_grid_affine() -> NDArray[np.float64]:
+    """Return the affine of the fine network's grid, from (i, j, k) to MNI152 RAS mm."""
+    affine = np.eye(4)
+    axes = orbitomeatal_axes(_PITCH_DEG)
+    extent_mm = (np.array(REGION_SHAPE[::-1]) - 1) * REGION_SPACING_MM
+    affine[:3, :3] = axes * REGION_SPACING_MM
+    affine[:3, 3] = axes @ (np.array(_REGION_CENTRE_MM) - extent_mm / 2)
+    return affine
+
+
+def region_grid(scan_from_atlas: NDArray[np.float64]) -> Volume:
+    """Return the empty grid of the fine network where it lies in a scan.
+
+    Parameters
+    ----------
+    scan_from_atlas
+        4x4 matrix from MNI152 to the scan, RAS mm.
+    """
+    return Volume(np.zeros(REGION_SHAPE, np.uint8), scan_from_atlas @ region_grid_affine())
+
+
+def on_grid(image: Volume, grid: Volume) -> NDArray[np.float32]:
+    """Resample intensities on a network's grid; finer pixels are averaged first, so that noise does not alias."""
+    wanted = tuple(float(s) for s in grid.spacing_mm)
+    factors = shrink_factors(image, wanted)  # type: ignore[arg-type]
+    return resample(shrink(image, factors), grid).array
+
+
+def region_coordinates() -> NDArray[np.float32]:
+    """Return x, u and v of each voxel of the fine network's grid, scaled to -1 to 1; shape (3, k, j, i)."""
+    axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in REGION_SHAPE]
+    v, u, x = np.meshgrid(*axes, indexing="ij")
+    return np.stack((x, u, v))
+
+
+def fit_affine(
+    source: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the 4x4 affine matrix that takes points to others with the least weighted squares.
+
+    Parameters
+    ----------
+    source, target
+        Shape (points, 3), mm; at least four points, not in one plane.
+    weights
+        Shape (points,), 0 or above.
+    """
+    homogeneous = np.c_[source, np.ones(len(source))]
+    root = np.sqrt(weights)[:, None]
+    solution, *_ = np.linalg.lstsq(homogeneous * root, target * root, rcond=None)
+    matrix = np.eye(4)
+    matrix[:3] = solution.T
+    return matrix
+
+
+def label_centres(labels: Volume, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the centre in mm and the volume in mL of labels 1 to a count; centres of absent ones are 0."""
+    flat = labels.array.ravel()
+    numbers = np.bincount(flat, minlength=count + 1)[1 : count + 1].astype(np.float64)
+    indices = np.indices(labels.array.shape).reshape(3, -1)[::-1]
+    sums = [
+        np.bincount(flat, weights=index, minlength=count + 1)[1 : count + 1] for index in indices
+    ]
+    centres_ijk = np.stack(sums, axis=1) / np.maximum(numbers, 1)[:, None]
+    centres = apply_affine(labels.affine, centres_ijk)
+    centres[numbers == 0] = 0
+    return centres, numbers * labels.voxel_volume_ml

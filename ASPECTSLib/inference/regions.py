@@ -1,0 +1,178 @@
+"""The twenty regions by a cascade of two networks: the coarse one finds the pose, the fine one the borders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
+from ASPECTSLib.geometry import Volume, bounding_box, crop, paste
+from ASPECTSLib.inference.inputs import (
+    fit_affine,
+    head_grid,
+    intensities,
+    label_centres,
+    on_grid,
+    region_coordinates,
+    region_grid,
+)
+from ASPECTSLib.inference.run import logits
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.preprocessing.components import largest_component
+
+_MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
+_MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
+
+
+@dataclass(frozen=True, eq=False)
+class RegionNetworks:
+    """The cascade."""
+
+    coarse: nn.Module
+    fine: nn.Module
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedRegions:
+    """Regions of a scan.
+
+    Parameters
+    ----------
+    labels
+        uint8 label map on the scan's grid, 0 to 20.
+    scan_from_atlas
+        4x4 affine matrix from MNI152 to the scan, RAS mm, as the coarse network found it.
+    certainty
+        Mean over the regions' voxels of the winning probability, 0 to 1.
+    """
+
+    labels: Volume
+    scan_from_atlas: NDArray[np.float64]
+    certainty: float
+
+
+def predict_regions(
+    networks: RegionNetworks, volume: Volume, modality: Modality, atlas: Atlas, mask: Volume
+) -> PredictedRegions:
+    """Find the twenty regions.
+
+    Parameters
+    ----------
+    networks
+        Of the tasks `regions-coarse` and `regions-fine`.
+    volume
+        Scan in the image frame; HU for CT.
+    modality
+        Of the scan.
+    atlas
+        Gives the pose that the fine network knows.
+    mask
+        bool brain mask on the scan's grid: regions end at it.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_BRAIN if too few regions are seen to find the pose.
+    """
+    image = intensities(volume, modality)
+    scan_from_atlas = find_pose(networks.coarse, image, volume, modality, atlas)
+    grid = region_grid(scan_from_atlas)
+    channels = np.concatenate((on_grid(image, grid)[None], region_coordinates()))
+    scores = _largest_only(logits(networks.fine, channels))
+    labels, certainty = _on_scan(scores, grid, mask)
+    return PredictedRegions(labels, scan_from_atlas, certainty)
+
+
+def find_pose(
+    coarse: nn.Module, image: Volume, volume: Volume, modality: Modality, atlas: Atlas
+) -> NDArray[np.float64]:
+    """Return the affine matrix from atlas to scan that brings the regions' centres together.
+
+    Parameters
+    ----------
+    coarse
+        Network of the task `regions-coarse`.
+    image
+        The scan's intensities.
+    volume, modality, atlas
+        As in `predict_regions`.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_BRAIN if too few regions are seen.
+    """
+    grid = head_grid(volume, modality)
+    labels = logits(coarse, on_grid(image, grid)[None]).argmax(axis=0).astype(np.uint8)
+    kept = _largest_bodies(np.where(labels <= len(REGIONS), labels, 0))
+    found_mm, found_ml = label_centres(grid.with_array(kept), len(REGIONS))
+    atlas_mm, atlas_ml = label_centres(atlas.regions, len(REGIONS))
+    seen = found_ml > _MIN_SHARE * atlas_ml
+    if seen.sum() < _MIN_REGIONS:
+        message = f"expected the twenty regions in the scan, found {seen.sum()} of them"
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
+    return fit_affine(atlas_mm[seen], found_mm[seen], found_ml[seen])
+
+
+def _largest_bodies(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    kept = np.zeros_like(labels)
+    for region in REGIONS:
+        body = labels == region.label
+        if body.any():
+            kept[largest_component(body)] = region.label
+    return kept
+
+
+def _largest_only(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities in which what lies apart from a region's largest body is gone."""
+    shifted = np.exp(scores - scores.max(axis=0))
+    probabilities = shifted / shifted.sum(axis=0)
+    labels = probabilities.argmax(axis=0)
+    for region in REGIONS:
+        body = labels == region.label
+        if body.any():
+            probabilities[region.label][body & ~largest_component(body)] = 0.0
+    return probabilities
+
+
+def _on_scan(
+    probabilities: NDArray[np.float32], grid: Volume, mask: Volume
+) -> tuple[Volume, float]:
+    """Interpolate probabilities at the scan's voxels, slice by slice, and take the likeliest region."""
+    box = bounding_box(mask.array)
+    part = crop(mask, box)
+    labels = np.zeros(part.array.shape, np.uint8)
+    winning: list[NDArray[np.float32]] = []
+    voxel_map = np.linalg.inv(grid.affine) @ part.affine
+    tensor = torch.from_numpy(probabilities)[None]
+    for k in range(part.array.shape[0]):
+        best, label = _slice(tensor, voxel_map, part.array.shape[1:], k)
+        labels[k] = np.where(part.array[k], label, 0)
+        winning.append(best[labels[k] > 0])
+    certainty = float(np.concatenate(winning).mean()) if any(map(len, winning)) else 0.0
+    return paste(labels, box, mask), certainty
+
+
+def _slice(
+    probabilities: Tensor, voxel_map: NDArray[np.float64], shape: tuple[int, int], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    rows, columns = shape
+    j, i = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    voxels = np.stack((i, j, np.full_like(i, k)), axis=-1) @ voxel_map[:3, :3].T + voxel_map[:3, 3]
+    size = np.array(probabilities.shape[:1:-1])
+    outside = ((voxels < -0.5) | (voxels > size - 0.5)).any(axis=-1)
+    if outside.all():
+        return np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    points = torch.from_numpy((voxels / (size - 1) * 2 - 1).astype(np.float32))[None, None]
+    sampled = functional.grid_sample(
+        probabilities, points, mode="bilinear", padding_mode="border", align_corners=True
+    )[0, :, 0]
+    best, label = sampled.max(dim=0)
+    return best.numpy(), np.where(outside, 0, label.numpy()).astype(np.uint8)

@@ -1,0 +1,125 @@
+"""One synthetic patient's head before it is scanned: anatomy of a certain age, with all that is ill in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ASPECTSLib.atlas.regions import Side
+from ASPECTSLib.atlas.tissues import INTRACRANIAL, Tissue
+from ASPECTSLib.synthesis.anatomy import Anatomy
+from ASPECTSLib.synthesis.draw import Draw
+
+MAX_SULCAL_WIDENING_MM = 1.2
+"""Cortex lost to the sulci at high age."""
+
+
+@dataclass(frozen=True, eq=False)
+class Infarct:
+    """An acute infarct on the grid of an anatomy.
+
+    Parameters
+    ----------
+    core
+        float32, 0 to 1: share of each voxel that is infarcted.
+    penumbra
+        float32, 0 to 1: share that is hypo-perfused, the core included.
+    age_hours
+        Since onset.
+    side
+        Side of the larger part.
+    """
+
+    core: Tensor
+    penumbra: Tensor
+    age_hours: float
+    side: Side
+
+
+@dataclass(frozen=True, eq=False)
+class Distractors:
+    """What looks like an acute infarct and is none; each float32, 0 to 1, on the grid of an anatomy.
+
+    Parameters
+    ----------
+    old_infarct
+        Tissue that turned to fluid.
+    leukoaraiosis
+        White-matter disease.
+    calcification
+        Of pallidum, pineal gland, choroid plexus, falx.
+    haemorrhage
+        Fresh blood.
+    """
+
+    old_infarct: Tensor
+    leukoaraiosis: Tensor
+    calcification: Tensor
+    haemorrhage: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A head on the 1 mm grid of its anatomy; all tensors have shape (k, j, i).
+
+    Parameters
+    ----------
+    anatomy
+        What it was made from.
+    tissue
+        uint8 of `Tissue`, sulci widened by age.
+    regions
+        uint8 label map, 0 to 20.
+    age_years
+        Of the patient.
+    infarct
+        None in the healthy.
+    distractors
+        All zero where there are none.
+    """
+
+    anatomy: Anatomy
+    tissue: Tensor
+    regions: Tensor
+    age_years: float
+    infarct: Infarct | None
+    distractors: Distractors
+
+    def is_any(self, *tissues: Tissue) -> Tensor:
+        """Return where the tissue is one of several, bool."""
+        row = torch.tensor([t in tissues for t in Tissue], device=self.tissue.device)
+        return row[self.tissue.int()]
+
+    def table(self, values: dict[Tissue, float]) -> Tensor:
+        """Return a value for each voxel by its tissue, float32."""
+        row = torch.tensor([values[t] for t in Tissue], device=self.tissue.device)
+        return row[self.tissue.int()]
+
+    @cached_property
+    def brain(self) -> Tensor:
+        """Everything inside the skull, fluid included, bool."""
+        return self.is_any(*sorted(INTRACRANIAL))
+
+
+def aged_tissue(anatomy: Anatomy, age_years: float, draw: Draw) -> Tensor:
+    """Return the tissue of an anatomy with the sulci of an age.
+
+    Parameters
+    ----------
+    anatomy
+        A head whose own sulci are taken as those of 40 years.
+    age_years
+        Cortex next to fluid turns to fluid, evenly from 40 years on to `MAX_SULCAL_WIDENING_MM` at 90.
+    draw
+        Varies the widening from place to place.
+    """
+    tissue = torch.from_numpy(anatomy.tissue).to(draw.device)
+    share = float(np.clip((age_years - 40.0) / 50.0, 0.0, 1.0))
+    depth = torch.from_numpy(anatomy.cortex_depth_mm).to(draw.device)
+    widening = MAX_SULCAL_WIDENING_MM * share * (1.0 + 0.6 * draw.smooth(tissue.shape, 20.0))
+    lost = (tissue == Tissue.CORTEX) & (depth <= widening)
+    return tissue.masked_fill(lost, int(Tissue.CSF))

@@ -1,0 +1,1 @@
+"""Training of the networks: losses, data, trainer and recipes."""

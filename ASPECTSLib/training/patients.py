@@ -1,0 +1,123 @@
+"""Training samples of synthetic patients, made on the fly: sample n is the same patient on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.inputs import label_centres
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.synthesis.draw import Draw
+from ASPECTSLib.synthesis.generator import (
+    LabelName,
+    PatientRange,
+    Sources,
+    SyntheticScan,
+    draw_patient,
+    labels_on,
+    scan_patient,
+)
+from ASPECTSLib.training.views import Labelled, View
+
+_CENTRES_SPACING_MM = 3.0
+
+MAIN_IMAGE = {
+    Modality.NCCT: "ncct",
+    Modality.CTA: "cta",
+    Modality.DWI: "dwi",
+    Modality.CBF: "cbf",
+    Modality.ADC: "adc",
+    Modality.B0: "b0",
+}
+"""The image of a modality that regions and brain are found on."""
+
+
+@dataclass(frozen=True, eq=False)
+class PatientStream:
+    """What a data set draws from.
+
+    Parameters
+    ----------
+    sources
+        Anatomies and infarct shapes.
+    patients
+        How patients differ.
+    modalities
+        All as likely.
+    seed
+        Of the stream: streams of different seeds share no patient.
+    """
+
+    sources: Sources
+    patients: PatientRange
+    modalities: Sequence[Modality]
+    seed: tuple[int, ...]
+
+
+class PatientDataset(Dataset):
+    """Samples of synthetic patients as one network sees them.
+
+    Parameters
+    ----------
+    stream
+        What patients are drawn from.
+    view
+        What the network sees.
+    atlas
+        Gives the pose of the fine view.
+    count
+        How many samples there are; they are made when asked for.
+    """
+
+    def __init__(self, stream: PatientStream, view: View, atlas: Atlas, count: int) -> None:
+        self._stream, self._view, self._atlas, self._count = stream, view, atlas, count
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self._count
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """Return image (channels, k, j, i), float32, and labels (k, j, i), uint8, of a sample."""
+        stream = self._stream
+        seed = (*stream.seed, index)
+        draw = Draw(seed).part("view")
+        modality = draw.pick(stream.modalities)
+        patient = draw_patient(stream.sources, seed, stream.patients)
+        scan = scan_patient(patient, _acquired_as(modality), stream.patients)
+        image, labels = self._view.look(labelled(scan, modality), self._atlas, draw)
+        return {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)}
+
+
+def labelled(scan: SyntheticScan, modality: Modality) -> Labelled:
+    """Return a synthetic scan that can tell its truth on any grid."""
+    image = scan.images[MAIN_IMAGE[modality]]
+    extent_mm = np.array(image.size) * image.spacing_mm
+    shape = tuple(int(n) for n in np.ceil(extent_mm[::-1] / _CENTRES_SPACING_MM))
+    affine = np.diag([_CENTRES_SPACING_MM] * 3 + [1.0])
+    affine[:3, 3] = image.affine[:3, 3]
+    overview = _label(scan, Volume(np.zeros(shape, np.uint8), affine), "regions")
+    centres, volumes = label_centres(overview, len(REGIONS))
+    return Labelled(
+        image=image,
+        modality=modality,
+        regions_on=lambda grid: _label(scan, grid, "regions").array,
+        brain_on=lambda grid: _label(scan, grid, "brain").array > 0,
+        centres_mm=centres,
+        volumes_ml=volumes,
+    )
+
+
+def _acquired_as(modality: Modality) -> Modality:
+    """Return the acquisition that a map comes from."""
+    return Modality.DWI if modality in {Modality.ADC, Modality.B0} else modality
+
+
+def _label(scan: SyntheticScan, grid: Volume, name: LabelName) -> Volume:
+    return grid.with_array(labels_on(scan, grid, (name,))[0])

@@ -1,0 +1,196 @@
+"""From a recipe to what a trainer takes: network, loss and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from torch import nn
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.networks.build import build_network
+from ASPECTSLib.synthesis.anatomy import Anatomy
+from ASPECTSLib.synthesis.generator import PatientRange, Sources
+from ASPECTSLib.synthesis.placement import ShapeRange
+from ASPECTSLib.synthesis.scanners import SCANNERS
+from ASPECTSLib.training.options import require
+from ASPECTSLib.training.patients import PatientDataset, PatientStream
+from ASPECTSLib.training.recipe import Recipe
+from ASPECTSLib.training.views import VIEWS, View
+
+TRAINING, VALIDATION, TEST = 0, 1, 2
+"""First number of the seeds of patients that are trained on, that stop the training, and that cards report on."""
+
+
+@dataclass(frozen=True)
+class PatientRecipe:
+    """What the table `[data]` of a recipe says of synthetic patients.
+
+    Parameters
+    ----------
+    modalities
+        Names of `Modality`, all as likely.
+    seed
+        Of the patients.
+    validation_cases
+        Patients of the validation, made of anatomies that are not trained on.
+    hold_out_every
+        Every so manieth anatomy, by name, is kept for validation and test; 0 keeps none.
+    in_plane_mm, slice_mm
+        Pixel spacing and slice distance of the synthetic scans, smallest and largest.
+    healthy
+        Share of patients without an acute infarct.
+    max_tilt_deg
+        Largest rotation of the head about each axis.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if a value is out of its range.
+    """
+
+    modalities: tuple[str, ...] = ("NCCT", "CTA", "DWI")
+    seed: int = 1
+    validation_cases: int = 16
+    hold_out_every: int = 5
+    in_plane_mm: tuple[float, float] = (1.2, 1.8)
+    slice_mm: tuple[float, float] = (2.0, 7.0)
+    healthy: float = 0.25
+    max_tilt_deg: float = 20.0
+
+    def __post_init__(self) -> None:
+        known = [modality.value for modality in SCANNERS]
+        for name in self.modalities or ("none",):
+            _check(name in known, "modalities", f"names out of {', '.join(known)}", name)
+        for key in ("in_plane_mm", "slice_mm"):
+            low, high = getattr(self, key)
+            _check(0.2 <= low <= high <= 12.0, key, "two rising numbers of 0.2 to 12", (low, high))
+        _check(0.0 <= self.healthy <= 1.0, "healthy", "0 to 1", self.healthy)
+        _check(0.0 <= self.max_tilt_deg <= 45.0, "max_tilt_deg", "0 to 45", self.max_tilt_deg)
+        _check(self.validation_cases >= 0, "validation_cases", "0 or more", self.validation_cases)
+        _check(self.hold_out_every != 1, "hold_out_every", "0, or 2 or more", self.hold_out_every)
+
+    def patients(self) -> PatientRange:
+        """Return how the recipe's patients differ."""
+        scanners = {}
+        for modality, scanner in SCANNERS.items():
+            # The console's grid matters little at the networks' spacing; a coarse one is fast to make.
+            scans = replace(scanner.scans, in_plane_mm=self.in_plane_mm, slice_mm=self.slice_mm)
+            scanners[modality] = replace(scanner, scans=scans)
+        shape = ShapeRange(max_tilt_deg=self.max_tilt_deg)
+        return PatientRange(healthy=self.healthy, shape=shape, scanners=scanners)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a trainer takes."""
+
+    network: nn.Module
+    options: Mapping[str, object]
+    training: PatientDataset
+    validation: PatientDataset | None
+
+
+def view_of(task: str) -> View:
+    """Return what the networks of a task see.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if there is no such task.
+    """
+    require(task in VIEWS, "task", f"one of {', '.join(VIEWS)}", task)
+    return VIEWS[task]
+
+
+def parse_data(table: Mapping[str, Any]) -> PatientRecipe:
+    """Check the table `[data]` of a recipe.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if a key is unknown or a value cannot be used.
+    """
+    known = {field.name: field.default for field in fields(PatientRecipe)}
+    values = {}
+    for key, value in table.items():
+        _check(key in known, key, f"a key of {', '.join(known)}", "another one")
+        values[key] = _like(key, value, known[key])
+    return PatientRecipe(**values)
+
+
+def split(
+    anatomies: Sequence[Anatomy], hold_out_every: int
+) -> tuple[tuple[Anatomy, ...], tuple[Anatomy, ...]]:
+    """Return anatomies to train on, and those held out; with none to hold out, all serve both."""
+    if hold_out_every == 0 or len(anatomies) < hold_out_every:
+        return tuple(anatomies), tuple(anatomies)
+    held_out = tuple(anatomies[hold_out_every - 1 :: hold_out_every])
+    trained = tuple(a for a in anatomies if a not in held_out)
+    return trained, held_out
+
+
+def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
+    """Build the network of a recipe and the samples that it learns from.
+
+    Parameters
+    ----------
+    recipe
+        Its task says what is seen.
+    sources
+        Anatomies and infarct shapes.
+    atlas
+        Gives the pose of the fine view.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if task, data or network of the recipe cannot be used.
+    """
+    view, data = view_of(recipe.task), parse_data(recipe.data)
+    options = {
+        **recipe.network.options,
+        "in_channels": view.channels,
+        "out_channels": view.classes,
+    }
+    trained, held_out = split(sources.anatomies, data.hold_out_every)
+    steps = recipe.optimisation.steps * recipe.optimisation.batch
+    training = _dataset(data, replace(sources, anatomies=trained), view, atlas, (TRAINING, steps))
+    validation = None
+    if data.validation_cases:
+        count = (VALIDATION, data.validation_cases)
+        validation = _dataset(data, replace(sources, anatomies=held_out), view, atlas, count)
+    network = build_network(recipe.network.architecture, options)
+    return Prepared(network, options, training, validation)
+
+
+def _dataset(
+    data: PatientRecipe, sources: Sources, view: View, atlas: Atlas, part: tuple[int, int]
+) -> PatientDataset:
+    which, count = part
+    modalities = [Modality(name) for name in data.modalities]
+    stream = PatientStream(sources, data.patients(), modalities, (which, data.seed))
+    return PatientDataset(stream, view, atlas, count)
+
+
+def _like(key: str, value: Any, default: Any) -> Any:
+    """Return a value of TOML as the type of a default."""
+    if isinstance(default, tuple):
+        kind = type(default[0])
+        is_right = isinstance(value, list) and all(_is(item, kind) for item in value)
+        is_right = is_right and (kind is str or len(value) == len(default))
+        _check(is_right, key, f"a list like {list(default)}", value)
+        return tuple(kind(item) for item in value)
+    _check(_is(value, type(default)), key, f"a value like {default}", repr(value))
+    return type(default)(value)
+
+
+def _is(value: Any, kind: type) -> bool:
+    allowed = (int, float) if kind is float else kind
+    return isinstance(value, allowed) and not isinstance(value, bool)
+
+
+def _check(holds: bool, key: str, expected: str, got: object) -> None:
+    require(holds, f"data.{key}", expected, got)
