@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.atlas.regions import REGIONS, swap_sides
+from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices, averaged_slices
@@ -26,6 +25,7 @@ from ASPECTSLib.registration.affine import register_affine
 from ASPECTSLib.registration.deformable import register_deformable
 from ASPECTSLib.registration.mapping import warp_labels
 from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
+from ASPECTSLib.scoring.overlap import region_dice
 
 if TYPE_CHECKING:
     from ASPECTSLib.inference.card import ModelFile
@@ -162,7 +162,7 @@ def _delineate(
     progress.stage("regions by network", 0.68)
     mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
     labels = _predict(prepared.volume, atlas, models, mask)
-    agreement = mean_region_dice(labels.array, registered.labels.array)
+    agreement = float(region_dice(labels.array, registered.labels.array).mean())
     return Delineation(
         prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
     )
@@ -193,18 +193,10 @@ def _register(
 
 
 def _predict(volume: Volume, atlas: Atlas, models: tuple[ModelFile, ...], mask: Volume) -> Volume:
+    from ASPECTSLib.inference.inputs import region_prior
     from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
     from ASPECTSLib.inference.registry import load_network
 
+    prior = region_prior(atlas)
     networks = RegionNetworks(*(load_network(model) for model in models))
-    return predict_regions(networks, volume, Modality.NCCT, atlas, mask).labels
-
-
-def mean_region_dice(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Return the mean Dice of the twenty regions of two label maps; 1 for a region that both lack."""
-    count = len(REGIONS) + 1
-    pairs = np.bincount(first.ravel().astype(np.intp) * count + second.ravel(), minlength=count**2)
-    table = pairs.reshape(count, count)
-    sums = (table.sum(axis=0) + table.sum(axis=1))[1:]
-    both = np.diag(table)[1:]
-    return float(np.mean(np.where(sums > 0, 2 * both / np.maximum(sums, 1), 1.0)))
+    return predict_regions(networks, volume, Modality.NCCT, prior, mask).labels

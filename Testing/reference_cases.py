@@ -1,7 +1,4 @@
-"""Real acute head CT with reference regions and readings, for tests and benchmarks; see the data's README.
-
-The order of the four deep labels differs from case to case: it is read from the anatomy.
-"""
+"""Real acute head CT with reference regions and readings, for tests and benchmarks; see the data's README."""
 
 from __future__ import annotations
 
@@ -11,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, RegionCode
-from ASPECTSLib.geometry import Volume, canonicalize
-from ASPECTSLib.io.images import read_image
+from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE
+from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct
 
 LABELS = range(1, 2 * REGIONS_PER_SIDE + 1)
 
@@ -46,54 +42,15 @@ class ReferenceCase:
 
 def load_reference_cases(data: Path) -> list[ReferenceCase]:
     """Load the cases from the data folder."""
-    return [_load(data / "ncct" / "ct-aspects" / name) for name in READINGS]
+    return [_load(scan, data / "ncct" / "ct-aspects") for scan in reference_ct(data)]
 
 
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the overlap of two masks, 0 to 1."""
-    total = int(first.sum()) + int(second.sum())
-    return 2.0 * int((first & second).sum()) / total if total else 1.0
-
-
-def region_dice(labels: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the Dice of each of the 20 regions, in the order of the labels."""
-    return np.array([dice(labels == label, reference == label) for label in LABELS])
-
-
-def _load(folder: Path) -> ReferenceCase:
-    stripped = _canonical(folder / "im_aligned_stripped.nii.gz")
-    regions = _canonical(folder / "im_aligned_stripped_seg.nii.gz")
+def _load(scan: ReferenceScan, folder: Path) -> ReferenceCase:
+    assert scan.regions is not None
     return ReferenceCase(
-        name=folder.name,
-        scan_path=folder / "im.nii.gz",
-        aligned_path=folder / "im_aligned.nii.gz",
-        brain=stripped.array > 0,
-        regions=_in_project_order(regions),
+        name=scan.name,
+        scan_path=folder / scan.name / "im.nii.gz",
+        aligned_path=folder / scan.name / "im_aligned.nii.gz",
+        brain=scan.brain.array,
+        regions=scan.regions.array,
     )
-
-
-def _canonical(path: Path) -> Volume:
-    return canonicalize(read_image(path)).volume
-
-
-def _in_project_order(volume: Volume) -> NDArray[np.uint8]:
-    """Rename the deep labels: I is the most lateral, L the next, and C lies in front of IC."""
-    order = _deep_order(volume)
-    table = np.arange(2 * REGIONS_PER_SIDE + 1, dtype=np.uint8)
-    for theirs, code in order.items():
-        ours = list(RegionCode).index(code) + 1
-        table[theirs], table[theirs + REGIONS_PER_SIDE] = ours, ours + REGIONS_PER_SIDE
-    return table[volume.array.astype(np.uint8)]
-
-
-def _deep_order(volume: Volume) -> dict[int, RegionCode]:
-    centres = {label: np.argwhere(volume.array == label).mean(axis=0) for label in LABELS}
-    width = {n: abs(centres[n][2] - centres[n + REGIONS_PER_SIDE][2]) for n in range(1, 5)}
-    medial = sorted(width, key=lambda label: width[label])
-    front, back = sorted(medial[:2], key=lambda label: -centres[label][1])
-    return {
-        front: RegionCode.C,
-        back: RegionCode.IC,
-        medial[2]: RegionCode.L,
-        medial[3]: RegionCode.I,
-    }

@@ -31,6 +31,7 @@ REGISTRATION_INTENSITY: Mapping[Tissue, float] = MappingProxyType(
 )
 """Intensities for registration, spread so that neighbouring structures differ; no modality's contrast."""
 
+_SAMPLING_SEED = 1  # samples are jittered, by the clock unless told otherwise
 _DEMONS_LEVELS = ((4.0, 40), (2.0, 30))  # spacing in mm, iterations
 
 
@@ -59,7 +60,7 @@ def _affine(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.25)
+    method.SetMetricSamplingPercentage(0.25, _SAMPLING_SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, 150, relaxationFactor=0.6)
     method.SetOptimizerScalesFromPhysicalShift()

@@ -35,6 +35,8 @@ FREESURFER_LABELS: Mapping[Tissue, tuple[int, ...]] = MappingProxyType(
 
 FIRST_EXTRACEREBRAL_LABEL = 500
 
+_MAX_UNKNOWN_SHARE = 0.05  # of the head: vessels, choroid plexus and lesions take about 1 %
+
 
 def read_tissues(path: Path) -> Volume:
     """Read a whole-head label map as tissue classes.
@@ -55,7 +57,11 @@ def read_tissues(path: Path) -> Volume:
         WRONG_MODALITY if it is no such label map.
     """
     volume = read_in_world(path)
-    return volume.with_array(tissues_of(np.rint(volume.array).astype(np.int64)))
+    labels = np.rint(volume.array).astype(np.int64)
+    if (labels != volume.array).any():
+        message = f"expected whole numbers as labels in {path.name}, got fractions"
+        raise ContentRefusedError(ErrorCode.WRONG_MODALITY, message)
+    return volume.with_array(tissues_of(labels))
 
 
 def read_in_world(path: Path) -> Volume:
@@ -90,7 +96,8 @@ def tissues_of(labels: NDArray[np.int64]) -> NDArray[np.uint8]:
     Raises
     ------
     ContentRefusedError
-        WRONG_MODALITY if white matter, cortex or lateral ventricles of a side are missing.
+        WRONG_MODALITY if white matter, cortex, lateral ventricle or putamen of a side is missing, or too much of the
+        head has labels that are not known.
     """
     _check_labels(labels)
     table = np.zeros(labels.max() + 1, np.uint8)
@@ -100,6 +107,7 @@ def tissues_of(labels: NDArray[np.int64]) -> NDArray[np.uint8]:
     tissue = table[labels]
     # Small labels without a class of their own (vessels, choroid plexus, lesions) take their neighbour's.
     unknown = (labels > 0) & (labels < FIRST_EXTRACEREBRAL_LABEL) & (tissue == Tissue.AIR)
+    _check_known(unknown, labels)
     nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
     return tissue[tuple(nearest)]
 
@@ -112,5 +120,15 @@ def _check_labels(labels: NDArray[np.int64]) -> None:
         message = (
             "expected a whole-head label map in FreeSurfer numbering, "
             f"but labels {', '.join(map(str, missing)) or 'below 0'} are {'missing' if missing else 'present'}"
+        )
+        raise ContentRefusedError(ErrorCode.WRONG_MODALITY, message)
+
+
+def _check_known(unknown: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:
+    share = np.count_nonzero(unknown) / np.count_nonzero(labels)
+    if share > _MAX_UNKNOWN_SHARE:
+        message = (
+            "expected a whole-head label map in FreeSurfer numbering, "
+            f"but {100 * share:.0f} % of its voxels have labels that are none of it"
         )
         raise ContentRefusedError(ErrorCode.WRONG_MODALITY, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
@@ -40,7 +41,7 @@ def predict_brain(network: nn.Module, volume: Volume, modality: Modality) -> Vol
     Raises
     ------
     ContentRefusedError
-        NO_BRAIN or NO_SIGNAL if there is no head.
+        NO_BRAIN or NO_SIGNAL if there is no head, or the network sees no brain in it.
     """
     grid = head_grid(volume, modality, BRAIN_SPACING_MM, BRAIN_SHAPE)
     image = on_grid(intensities(volume, modality), grid)
@@ -48,4 +49,6 @@ def predict_brain(network: nn.Module, volume: Volume, modality: Modality) -> Vol
     inside = grid.with_array((difference[1] - difference[0]).astype(np.float32))
     # Interpolating logits, not labels, keeps the border smooth between voxels of the grid.
     mask = resample(inside, volume, fill=-1.0).array > 0
+    if not mask.any():
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain in the scan, found none")
     return volume.with_array(largest_component(mask))

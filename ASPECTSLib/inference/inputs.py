@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.atlas.rules import orbitomeatal_axes
+from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, resample, shrink, shrink_factors
 from ASPECTSLib.io.modality import Modality
@@ -15,6 +21,9 @@ CT_WINDOW_HU = (0.0, 80.0)
 
 MR_RANGE = 2.5
 """Signals up to this multiple of the head's median are told apart."""
+
+REST_OF_BRAIN = len(REGIONS) + 1
+"""Label of the coarse network for brain that belongs to no region."""
 
 HEAD_SPACING_MM = (4.0, 4.0, 4.0)
 HEAD_SHAPE = (48, 64, 64)
@@ -32,6 +41,9 @@ _REGION_CENTRE_MM = (0.0, -12.0, 17.5)  # x, u, v: middle of the twenty regions
 _PITCH_DEG = (
     11.0  # of the orbitomeatal plane in the atlas, as in `ASPECTSLib.atlas.rules.RegionRule`
 )
+_PRIOR_SIGMA_MM = 4.0
+_POSE_SIGMA_MM = 12.0
+_PRIOR_FLOOR = 1e-3  # nothing is impossible
 _FOREGROUND_HU = 1.0  # above air, also in scans clipped at 0 HU
 _FOREGROUND_OF_PEAK = 0.15  # of the 99th percentile of an MR image
 _HEAD_AREA_MM2 = 1500.0  # a slice with less is above the vertex
@@ -149,11 +161,90 @@ def on_grid(image: Volume, grid: Volume) -> NDArray[np.float32]:
     return resample(shrink(image, factors), grid).array
 
 
-def region_coordinates() -> NDArray[np.float32]:
-    """Return x, u and v of each voxel of the fine network's grid, scaled to -1 to 1; shape (3, k, j, i)."""
-    axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in REGION_SHAPE]
-    v, u, x = np.meshgrid(*axes, indexing="ij")
-    return np.stack((x, u, v))
+def coordinates(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the place of each voxel on its grid along i, j and k, scaled to -1 to 1; shape (3, k, j, i).
+
+    A convolution does not know where it is; with these channels it does, and right and left are told apart at once
+    (Liu 2018, arXiv:1807.03247).
+    """
+    axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in shape]
+    k, j, i = np.meshgrid(*axes, indexing="ij")
+    return np.stack((i, j, k))
+
+
+def with_coordinates(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an image (k, j, i) with its coordinates as channels, shape (4, k, j, i)."""
+    return np.concatenate((image[None], coordinates(image.shape)))
+
+
+@dataclass(frozen=True, eq=False)
+class RegionPrior:
+    """What is known of the regions before a scan is seen.
+
+    Parameters
+    ----------
+    log_probability
+        float32, shape (21, k, j, i) on the fine network's grid: of the background and of each region.
+    head_log_probability
+        float32, shape (22, k, j, i) on the coarse network's grid: the same, and last the rest of the brain.
+    centres_mm, volumes_ml
+        Of the regions in the atlas, shapes (20, 3) and (20,).
+    """
+
+    log_probability: NDArray[np.float32]
+    head_log_probability: NDArray[np.float32]
+    centres_mm: NDArray[np.float64]
+    volumes_ml: NDArray[np.float64]
+
+
+def region_prior(atlas: Atlas) -> RegionPrior:
+    """Return the prior of an atlas.
+
+    On the fine grid the regions are blurred by what people differ after an affine fit, on the coarse grid by what their
+    poses differ.
+
+    Parameters
+    ----------
+    atlas
+        Tissues and regions in MNI152 space.
+    """
+    centres, volumes = label_centres(atlas.regions, len(REGIONS))
+    return RegionPrior(_fine_prior(atlas), _head_prior(atlas), centres, volumes)
+
+
+def _fine_prior(atlas: Atlas) -> NDArray[np.float32]:
+    grid = region_grid(np.eye(4))
+    labels = resample(atlas.regions, grid, order=0).array
+    return _log_probability(labels, len(REGIONS) + 1, _PRIOR_SIGMA_MM / grid.spacing_mm[::-1])
+
+
+def _head_prior(atlas: Atlas) -> NDArray[np.float32]:
+    head = atlas.render(NCCT_CONTRAST_HU, brain_only=False)
+    grid = head_grid(head, Modality.NCCT)
+    labels = resample(atlas.regions, grid, order=0).array
+    brain = resample(atlas.brain_probability(), grid).array > 0.5
+    labels = np.where((labels == 0) & brain, REST_OF_BRAIN, labels)
+    return _log_probability(labels, REST_OF_BRAIN + 1, _POSE_SIGMA_MM / grid.spacing_mm[::-1])
+
+
+def _log_probability(
+    labels: NDArray[np.integer], classes: int, sigma: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    blurred = [
+        ndimage.gaussian_filter((labels == n).astype(np.float32), sigma) for n in range(classes)
+    ]
+    probability = np.stack(blurred) + _PRIOR_FLOOR
+    return np.log(probability / probability.sum(axis=0))
+
+
+def coarse_channels(image: NDArray[np.float32], prior: RegionPrior) -> NDArray[np.float32]:
+    """Return the input of the coarse network: image, coordinates and prior; shape (26, k, j, i)."""
+    return np.concatenate((with_coordinates(image), prior.head_log_probability))
+
+
+def fine_channels(image: NDArray[np.float32], prior: RegionPrior) -> NDArray[np.float32]:
+    """Return the input of the fine network: image, coordinates and prior; shape (25, k, j, i)."""
+    return np.concatenate((with_coordinates(image), prior.log_probability))
 
 
 def fit_affine(

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, bounding_box, crop, paste
 from ASPECTSLib.inference.inputs import (
+    RegionPrior,
+    coarse_channels,
+    fine_channels,
     fit_affine,
     head_grid,
     intensities,
     label_centres,
     on_grid,
-    region_coordinates,
     region_grid,
 )
 from ASPECTSLib.inference.run import logits
@@ -59,7 +60,7 @@ class PredictedRegions:
 
 
 def predict_regions(
-    networks: RegionNetworks, volume: Volume, modality: Modality, atlas: Atlas, mask: Volume
+    networks: RegionNetworks, volume: Volume, modality: Modality, prior: RegionPrior, mask: Volume
 ) -> PredictedRegions:
     """Find the twenty regions.
 
@@ -71,27 +72,29 @@ def predict_regions(
         Scan in the image frame; HU for CT.
     modality
         Of the scan.
-    atlas
-        Gives the pose that the fine network knows.
+    prior
+        Of the atlas, whose pose the fine network knows.
     mask
         bool brain mask on the scan's grid: regions end at it.
 
     Raises
     ------
     ContentRefusedError
-        NO_BRAIN if too few regions are seen to find the pose.
+        NO_BRAIN if the mask is empty, or too few regions are seen to find the pose.
     """
+    if not mask.array.any():
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain mask, got an empty one")
     image = intensities(volume, modality)
-    scan_from_atlas = find_pose(networks.coarse, image, volume, modality, atlas)
+    scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
     grid = region_grid(scan_from_atlas)
-    channels = np.concatenate((on_grid(image, grid)[None], region_coordinates()))
+    channels = fine_channels(on_grid(image, grid), prior)
     scores = _largest_only(logits(networks.fine, channels))
     labels, certainty = _on_scan(scores, grid, mask)
     return PredictedRegions(labels, scan_from_atlas, certainty)
 
 
 def find_pose(
-    coarse: nn.Module, image: Volume, volume: Volume, modality: Modality, atlas: Atlas
+    coarse: nn.Module, image: Volume, volume: Volume, modality: Modality, prior: RegionPrior
 ) -> NDArray[np.float64]:
     """Return the affine matrix from atlas to scan that brings the regions' centres together.
 
@@ -101,7 +104,7 @@ def find_pose(
         Network of the task `regions-coarse`.
     image
         The scan's intensities.
-    volume, modality, atlas
+    volume, modality, prior
         As in `predict_regions`.
 
     Raises
@@ -110,15 +113,16 @@ def find_pose(
         NO_BRAIN if too few regions are seen.
     """
     grid = head_grid(volume, modality)
-    labels = logits(coarse, on_grid(image, grid)[None]).argmax(axis=0).astype(np.uint8)
+    labels = (
+        logits(coarse, coarse_channels(on_grid(image, grid), prior)).argmax(axis=0).astype(np.uint8)
+    )
     kept = _largest_bodies(np.where(labels <= len(REGIONS), labels, 0))
     found_mm, found_ml = label_centres(grid.with_array(kept), len(REGIONS))
-    atlas_mm, atlas_ml = label_centres(atlas.regions, len(REGIONS))
-    seen = found_ml > _MIN_SHARE * atlas_ml
+    seen = found_ml > _MIN_SHARE * prior.volumes_ml
     if seen.sum() < _MIN_REGIONS:
         message = f"expected the twenty regions in the scan, found {seen.sum()} of them"
         raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
-    return fit_affine(atlas_mm[seen], found_mm[seen], found_ml[seen])
+    return fit_affine(prior.centres_mm[seen], found_mm[seen], found_ml[seen])
 
 
 def _largest_bodies(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,11 +8,14 @@ from types import MappingProxyType
 
 from torch import nn
 
+from ASPECTSLib.networks.prior_vbnet import PriorVBNet
 from ASPECTSLib.networks.unet3d import UNet3D
 from ASPECTSLib.networks.ushape import require
 from ASPECTSLib.networks.vbnet import VBNet
 
-ARCHITECTURES: Mapping[str, type[nn.Module]] = MappingProxyType({"unet3d": UNet3D, "vbnet": VBNet})
+ARCHITECTURES: Mapping[str, type[nn.Module]] = MappingProxyType(
+    {"prior-vbnet": PriorVBNet, "unet3d": UNet3D, "vbnet": VBNet}
+)
 
 
 def build_network(architecture: str, options: Mapping[str, object]) -> nn.Module:

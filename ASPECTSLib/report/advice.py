@@ -18,6 +18,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "THICK_SLICES": "Read the deep regions yourself, or score a thinner reconstruction.",
         "TILTED_HEAD": "Step through the slices and correct the regions' borders where they are off.",
         "HAEMORRHAGE_SUSPECTED": "Look for blood before anything else; the score is not meant for haemorrhage.",
+        "REGIONS_DISAGREE": "Step through the regions; score again with --regions registration to compare.",
         "REGION_NOT_COMPARED": "Switch those that are affected.",
         "UNSURE_CALLS": "Switch what you read differently.",
         "READING_INCOMPLETE": "Call all regions by hand before the score is used.",

@@ -33,3 +33,19 @@ def infarct_fractions(
         else None
         for region in REGIONS
     }
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the overlap of two masks, 0 to 1 (Dice 1945, doi:10.2307/1932409); 1 for two empty ones."""
+    total = int(first.sum()) + int(second.sum())
+    return 2.0 * int((first & second).sum()) / total if total else 1.0
+
+
+def region_dice(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the Dice of each region of two label maps, in the order of the labels; 1 for one that both lack."""
+    count = len(REGIONS) + 1
+    pairs = np.bincount(first.ravel().astype(np.intp) * count + second.ravel(), minlength=count**2)
+    table = pairs.reshape(count, count)
+    sums = (table.sum(axis=0) + table.sum(axis=1))[1:]
+    both = np.diag(table)[1:]
+    return np.where(sums > 0, 2 * both / np.maximum(sums, 1), 1.0)

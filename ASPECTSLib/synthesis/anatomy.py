@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from ASPECTSLib.geometry import (
     crop,
     resample,
 )
-from ASPECTSLib.io.images import to_sitk
+from ASPECTSLib.io.images import IMAGE_SUFFIXES, to_sitk
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis.average_head import average_head
 
@@ -46,6 +48,7 @@ _TISSUE_SIGMA_MM = 0.8  # makes probabilities of hard labels, as the rule's thre
 _DEPTH_UNIT_MM = 0.1
 _PUSH_UNIT = 100.0
 _HEAD_MARGIN = 4
+_EXTENT_DECIMALS = 3  # mm: headers in single precision differ by less between axis orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +142,14 @@ def load_anatomy(path: Path, atlas: Atlas, cache: Path | None = None) -> Anatomy
     Raises
     ------
     InputRefusedError
-        If the file is no such label map.
+        If the file is no such label map, or what is in the cache is damaged.
     OutputError
         If the cache cannot be written.
     """
     if cache is None:
-        return prepare_anatomy(_stem(path), read_tissues(path), atlas)
+        # Rounded as in a cache, so that patients are the same with and without one.
+        fresh = prepare_anatomy(_stem(path), read_tissues(path), atlas)
+        return _unpacked(fresh.name, _packed(fresh))
     prepared = cache / f"{_stem(path)}-{_cache_key(path, atlas)}.npz"
     if not prepared.is_file():
         _save(prepare_anatomy(_stem(path), read_tissues(path), atlas), prepared)
@@ -228,7 +233,7 @@ def _isotropic(head: Volume) -> Volume:
     extent_mm = np.array(head.size) * head.spacing_mm
     affine = np.eye(4)
     middle = apply_affine(head.affine, (np.array(head.size) - 1) / 2)
-    size = np.ceil(extent_mm).astype(int)
+    size = np.ceil(np.round(extent_mm, _EXTENT_DECIMALS)).astype(int)
     affine[:3, 3] = middle - (size - 1) / 2
     grid = Volume(np.zeros(tuple(size[::-1]), np.uint8), affine)
     return resample(head, grid, order=0)
@@ -296,7 +301,8 @@ def _ventricle_push(tissue: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _stem(path: Path) -> str:
-    return path.name[: path.name.index(".")]
+    suffix = next((s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
 
 
 def _cache_key(path: Path, atlas: Atlas) -> str:
@@ -306,21 +312,14 @@ def _cache_key(path: Path, atlas: Atlas) -> str:
 
 
 def _save(anatomy: Anatomy, path: Path) -> None:
-    arrays: Mapping[str, NDArray[np.generic]] = {
-        "tissue": anatomy.tissue,
-        "regions": anatomy.regions,
-        "affine": anatomy.affine,
-        "atlas_points": anatomy.atlas_points.astype(np.float16),
-        "cortex_depth": np.minimum(anatomy.cortex_depth_mm / _DEPTH_UNIT_MM, 255).astype(np.uint8),
-        "ventricle_push": np.rint(anatomy.ventricle_push * _PUSH_UNIT).astype(np.int8),
-    }
     staged = path.with_name(f".writing-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(staged, **arrays)
+        np.savez_compressed(staged, **_packed(anatomy))
         staged.replace(path)
     except OSError as error:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            staged.unlink()
         message = (
             f"expected to keep prepared anatomies in {path.parent.name}, but it does not take files"
         )
@@ -328,13 +327,33 @@ def _save(anatomy: Anatomy, path: Path) -> None:
 
 
 def _load(path: Path, name: str) -> Anatomy:
-    with np.load(path, allow_pickle=False) as stored:
-        return Anatomy(
-            name=name,
-            tissue=stored["tissue"],
-            regions=stored["regions"],
-            affine=stored["affine"],
-            atlas_points=stored["atlas_points"].astype(np.float32),
-            cortex_depth_mm=stored["cortex_depth"].astype(np.float32) * _DEPTH_UNIT_MM,
-            ventricle_push=stored["ventricle_push"].astype(np.float32) / _PUSH_UNIT,
-        )
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return _unpacked(name, stored)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        message = f"expected a prepared anatomy in {path.name}, got a damaged file; delete it"
+        raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
+
+
+def _packed(anatomy: Anatomy) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of an anatomy in as few bits as its use needs."""
+    return {
+        "tissue": anatomy.tissue,
+        "regions": anatomy.regions,
+        "affine": anatomy.affine,
+        "atlas_points": anatomy.atlas_points.astype(np.float16),
+        "cortex_depth": np.minimum(anatomy.cortex_depth_mm / _DEPTH_UNIT_MM, 255).astype(np.uint8),
+        "ventricle_push": np.rint(anatomy.ventricle_push * _PUSH_UNIT).astype(np.int8),
+    }
+
+
+def _unpacked(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> Anatomy:
+    return Anatomy(
+        name=name,
+        tissue=arrays["tissue"],
+        regions=arrays["regions"],
+        affine=arrays["affine"],
+        atlas_points=arrays["atlas_points"].astype(np.float32),
+        cortex_depth_mm=arrays["cortex_depth"].astype(np.float32) * _DEPTH_UNIT_MM,
+        ventricle_push=arrays["ventricle_push"].astype(np.float32) / _PUSH_UNIT,
+    )

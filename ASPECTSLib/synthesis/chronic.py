@@ -45,8 +45,8 @@ GRADES = (0.3, 3.0)
 """Range of the grade of white-matter disease, after Fazekas 1987, doi:10.2214/ajr.149.2.351, but continuous."""
 
 # White-matter disease by grade: round numbers, set by looking at the results.
-_GRADE_AT_40, _GRADE_AT_90, _GRADE_DEVIATION = 0.3, 1.9, 0.5
-_RIM_MM, _RIM_MM_PER_GRADE = 0.0, 2.9
+_GRADE_AT_40, _GRADE_AT_90, _GRADE_DEVIATION = 0.3, 1.7, 0.5
+_RIM_MM, _RIM_MM_PER_GRADE = 0.2, 2.3
 _RIM_NOISE, _RIM_SIGMA_MM, _RIM_EDGE_MM = 0.35, 8.0, 2.5
 _FRONTAL_CAP_Y_MM, _OCCIPITAL_CAP_Y_MM, _CAP_RAMP_MM, _CAP_GAIN = 12.0, -45.0, 15.0, 0.8
 _LOWEST_Z_MM, _CALLOSAL_X_MM, _SPARED_RAMP_MM = -2.0, 4.0, 6.0

@@ -268,7 +268,7 @@ def _regional_core(anatomy: Anatomy, side: Side, draw: Draw) -> Patch:
         one = draw.part(f"attempt {attempt}")
         shares = draw_region_shares(one)
         core = _in_tissue(anatomy, regional_core(anatomy, side, shares, one))
-        if _is_enough(core):
+        if _is_enough(core) and _is_on(anatomy, core, side):
             return core
     whole = np.ones_like(shares)
     return _in_tissue(anatomy, regional_core(anatomy, side, whole, draw.part("whole")))

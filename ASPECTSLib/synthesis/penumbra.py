@@ -106,8 +106,8 @@ def _distance_mm(anatomy: Anatomy, core: Patch) -> Tensor:
 def _preference(anatomy: Anatomy, side: Side, draw: Draw) -> Tensor:
     """Return how easily each coarse voxel is drawn into the penumbra, whatever its distance."""
     labels = every(anatomy.regions)
-    on_side = labels > REGIONS_PER_SIDE if side is Side.LEFT else labels > 0
-    territory = torch.from_numpy(on_side.astype(np.float32)).to(draw.device)
+    on_side = (labels > REGIONS_PER_SIDE) == (side is Side.LEFT)
+    territory = torch.from_numpy((on_side & (labels > 0)).astype(np.float32)).to(draw.device)
     noise = draw.smooth(tuple(labels.shape), _NOISE_SIGMA_MM / COARSE_STEP)
     inside = blurred(territory, _TERRITORY_SIGMA_MM / COARSE_STEP)
     return _TERRITORY_WEIGHT * inside + _NOISE_WEIGHT * noise

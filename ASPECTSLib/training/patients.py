@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.geometry import Volume
-from ASPECTSLib.inference.inputs import label_centres
+from ASPECTSLib.inference.inputs import RegionPrior, label_centres
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.generator import (
@@ -53,12 +52,15 @@ class PatientStream:
         All as likely.
     seed
         Of the stream: streams of different seeds share no patient.
+    looks
+        Samples in a row that are made of one scan: making a patient takes longer than learning from it.
     """
 
     sources: Sources
     patients: PatientRange
     modalities: Sequence[Modality]
     seed: tuple[int, ...]
+    looks: int = 1
 
 
 class PatientDataset(Dataset):
@@ -70,14 +72,19 @@ class PatientDataset(Dataset):
         What patients are drawn from.
     view
         What the network sees.
-    atlas
+    prior
         Gives the pose of the fine view.
     count
         How many samples there are; they are made when asked for.
     """
 
-    def __init__(self, stream: PatientStream, view: View, atlas: Atlas, count: int) -> None:
-        self._stream, self._view, self._atlas, self._count = stream, view, atlas, count
+    def __init__(self, stream: PatientStream, view: View, prior: RegionPrior, count: int) -> None:
+        self._stream, self._view, self._prior, self._count = stream, view, prior, count
+        self._kept: tuple[int, Labelled] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what goes to workers: not the scan that is kept."""
+        return {**self.__dict__, "_kept": None}
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -85,14 +92,23 @@ class PatientDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """Return image (channels, k, j, i), float32, and labels (k, j, i), uint8, of a sample."""
-        stream = self._stream
-        seed = (*stream.seed, index)
-        draw = Draw(seed).part("view")
-        modality = draw.pick(stream.modalities)
-        patient = draw_patient(stream.sources, seed, stream.patients)
-        scan = scan_patient(patient, _acquired_as(modality), stream.patients)
-        image, labels = self._view.look(labelled(scan, modality), self._atlas, draw)
+        number, look = divmod(index, self._stream.looks)
+        draw = Draw((*self._stream.seed, number)).part(f"look {look}")
+        image, labels = self._view.look(self._scan(number), self._prior, draw)
         return {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)}
+
+    def _scan(self, number: int) -> Labelled:
+        """Return the scan of a patient; the last one is kept, as its next look is mostly asked for next."""
+        if self._kept is None or self._kept[0] != number:
+            self._kept = number, self._make(number)
+        return self._kept[1]
+
+    def _make(self, number: int) -> Labelled:
+        stream = self._stream
+        seed = (*stream.seed, number)
+        modality = Draw(seed).part("modality").pick(stream.modalities)
+        patient = draw_patient(stream.sources, seed, stream.patients)
+        return labelled(scan_patient(patient, _acquired_as(modality), stream.patients), modality)
 
 
 def labelled(scan: SyntheticScan, modality: Modality) -> Labelled:

@@ -117,7 +117,7 @@ def _network(table: Mapping[str, Any]) -> NetworkRecipe:
         require(is_absent, f"network.{key}", "no such key, as the task decides it", "one")
     try:
         with torch.device("meta"):  # no memory and no random numbers
-            build_network(architecture, {"in_channels": 1, "out_channels": 1, **options})
+            build_network(architecture, {"in_channels": 4, "out_channels": 2, **options})
     except UsageError as error:
         message = f"network: {error.message}"
         raise UsageError(ErrorCode.RECIPE_INVALID, message) from error

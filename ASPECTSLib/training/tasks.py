@@ -9,14 +9,16 @@ from typing import Any
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.inference.inputs import RegionPrior, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.generator import PatientRange, Sources
 from ASPECTSLib.synthesis.placement import ShapeRange
 from ASPECTSLib.synthesis.scanners import SCANNERS
+from ASPECTSLib.training.batches import Samples, SizedSamples
 from ASPECTSLib.training.options import require
-from ASPECTSLib.training.patients import PatientDataset, PatientStream
+from ASPECTSLib.training.patients import MAIN_IMAGE, PatientDataset, PatientStream
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.views import VIEWS, View
 
@@ -42,8 +44,14 @@ class PatientRecipe:
         Pixel spacing and slice distance of the synthetic scans, smallest and largest.
     healthy
         Share of patients without an acute infarct.
+    looks
+        Samples made of each scan, one after another; best a multiple or a divisor of the batch.
     max_tilt_deg
         Largest rotation of the head about each axis.
+    atlas_heads
+        How many heads are drawn from the atlas where no anatomies are given.
+    validation_share
+        Share of the cases of a labelled cohort that is not trained on; synthetic patients go by the keys above.
 
     Raises
     ------
@@ -58,10 +66,13 @@ class PatientRecipe:
     in_plane_mm: tuple[float, float] = (1.2, 1.8)
     slice_mm: tuple[float, float] = (2.0, 7.0)
     healthy: float = 0.25
+    looks: int = 1
     max_tilt_deg: float = 20.0
+    atlas_heads: int = 2
+    validation_share: float = 0.2
 
     def __post_init__(self) -> None:
-        known = [modality.value for modality in SCANNERS]
+        known = [modality.value for modality in MAIN_IMAGE]
         for name in self.modalities or ("none",):
             _check(name in known, "modalities", f"names out of {', '.join(known)}", name)
         for key in ("in_plane_mm", "slice_mm"):
@@ -69,8 +80,14 @@ class PatientRecipe:
             _check(0.2 <= low <= high <= 12.0, key, "two rising numbers of 0.2 to 12", (low, high))
         _check(0.0 <= self.healthy <= 1.0, "healthy", "0 to 1", self.healthy)
         _check(0.0 <= self.max_tilt_deg <= 45.0, "max_tilt_deg", "0 to 45", self.max_tilt_deg)
+        _check(self.looks >= 1, "looks", "1 or more", self.looks)
         _check(self.validation_cases >= 0, "validation_cases", "0 or more", self.validation_cases)
-        _check(self.hold_out_every != 1, "hold_out_every", "0, or 2 or more", self.hold_out_every)
+        held = self.hold_out_every
+        _check(held == 0 or held >= 2, "hold_out_every", "0, or 2 or more", held)
+        _check(self.seed >= 0, "seed", "0 or more", self.seed)
+        _check(self.atlas_heads >= 1, "atlas_heads", "1 or more", self.atlas_heads)
+        share = self.validation_share
+        _check(0.0 <= share < 1.0, "validation_share", "0 to less than 1", share)
 
     def patients(self) -> PatientRange:
         """Return how the recipe's patients differ."""
@@ -89,8 +106,8 @@ class Prepared:
 
     network: nn.Module
     options: Mapping[str, object]
-    training: PatientDataset
-    validation: PatientDataset | None
+    training: Samples
+    validation: SizedSamples | None
 
 
 def view_of(task: str) -> View:
@@ -157,22 +174,29 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
     }
     trained, held_out = split(sources.anatomies, data.hold_out_every)
     steps = recipe.optimisation.steps * recipe.optimisation.batch
-    training = _dataset(data, replace(sources, anatomies=trained), view, atlas, (TRAINING, steps))
+    prior = region_prior(atlas)
+    training = _dataset(data, replace(sources, anatomies=trained), view, prior, (TRAINING, steps))
     validation = None
     if data.validation_cases:
         count = (VALIDATION, data.validation_cases)
-        validation = _dataset(data, replace(sources, anatomies=held_out), view, atlas, count)
+        validation = _dataset(data, replace(sources, anatomies=held_out), view, prior, count)
     network = build_network(recipe.network.architecture, options)
     return Prepared(network, options, training, validation)
 
 
 def _dataset(
-    data: PatientRecipe, sources: Sources, view: View, atlas: Atlas, part: tuple[int, int]
+    data: PatientRecipe, sources: Sources, view: View, prior: RegionPrior, part: tuple[int, int]
 ) -> PatientDataset:
     which, count = part
     modalities = [Modality(name) for name in data.modalities]
-    stream = PatientStream(sources, data.patients(), modalities, (which, data.seed))
-    return PatientDataset(stream, view, atlas, count)
+    stream = PatientStream(
+        sources,
+        data.patients(),
+        modalities,
+        (which, data.seed),
+        data.looks if which == TRAINING else 1,
+    )
+    return PatientDataset(stream, view, prior, count)
 
 
 def _like(key: str, value: Any, default: Any) -> Any:

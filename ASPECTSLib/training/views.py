@@ -9,26 +9,27 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
     BRAIN_SPACING_MM,
+    REST_OF_BRAIN,
+    RegionPrior,
+    coarse_channels,
+    fine_channels,
     fit_affine,
     head_grid,
     intensities,
-    label_centres,
     on_grid,
-    region_coordinates,
     region_grid,
 )
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 
-REST_OF_BRAIN = len(REGIONS) + 1
-"""Label of the coarse network for brain that belongs to no region."""
-
+_GAIN, _GAMMA = (0.85, 1.18), (0.85, 1.18)
+_SHIFT = 0.04  # 3 HU of the brain window
+_NOISE = 0.03
 _GRID_SHIFT_MM = 10.0  # the head's middle and top are found less well in real scans
 _CENTRE_ERROR_MM = 2.5  # of each region's centre as the coarse network finds it
 _POSE_ERROR_MM = 2.0  # common to all regions
@@ -72,47 +73,50 @@ class View:
 
     channels: int
     classes: int
-    look: Callable[[Labelled, Atlas, Draw], tuple[NDArray[np.float32], NDArray[np.uint8]]]
+    look: Callable[[Labelled, RegionPrior, Draw], tuple[NDArray[np.float32], NDArray[np.uint8]]]
 
 
 def look_at_brain(
-    scan: Labelled, _atlas: Atlas, draw: Draw
+    scan: Labelled, _prior: RegionPrior, draw: Draw
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return the upper head at 2 mm in-plane, and the brain mask."""
     grid = _shifted(head_grid(scan.image, scan.modality, BRAIN_SPACING_MM, BRAIN_SHAPE), draw)
     image = on_grid(intensities(scan.image, scan.modality), grid)
-    return image[None], scan.brain_on(grid).astype(np.uint8)
+    image, brain = _augmented(image, scan.brain_on(grid).astype(np.uint8), draw, _SAME_SIDE)
+    return image[None], brain
 
 
 def look_at_regions_coarsely(
-    scan: Labelled, _atlas: Atlas, draw: Draw
+    scan: Labelled, prior: RegionPrior, draw: Draw
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return the upper head at 4 mm, and regions with the rest of the brain."""
     grid = _shifted(head_grid(scan.image, scan.modality), draw)
     image = on_grid(intensities(scan.image, scan.modality), grid)
     regions = scan.regions_on(grid)
-    return image[None], np.where(
-        (regions == 0) & scan.brain_on(grid), REST_OF_BRAIN, regions
-    ).astype(np.uint8)
+    rest = (regions == 0) & scan.brain_on(grid)
+    labels = np.where(rest, REST_OF_BRAIN, regions).astype(np.uint8)
+    image, labels = _augmented(image, labels, draw, _OTHER_SIDE)
+    return coarse_channels(image, prior), labels
 
 
 def look_at_regions_finely(
-    scan: Labelled, atlas: Atlas, draw: Draw
+    scan: Labelled, prior: RegionPrior, draw: Draw
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return the regions' levels in the atlas's pose, with coordinates, and the regions."""
-    centres, _ = label_centres(atlas.regions, len(REGIONS))
     noise = draw.generator.standard_normal
-    wrong = scan.centres_mm + _CENTRE_ERROR_MM * noise(centres.shape) + _POSE_ERROR_MM * noise(3)
-    grid = region_grid(fit_affine(centres, wrong, scan.volumes_ml))
+    errors_mm = _CENTRE_ERROR_MM * noise(scan.centres_mm.shape) + _POSE_ERROR_MM * noise(3)
+    found_mm = scan.centres_mm + errors_mm
+    grid = region_grid(fit_affine(prior.centres_mm, found_mm, scan.volumes_ml))
     image = on_grid(intensities(scan.image, scan.modality), grid)
-    return np.concatenate((image[None], region_coordinates())), scan.regions_on(grid)
+    image, labels = _augmented(image, scan.regions_on(grid), draw, _OTHER_SIDE)
+    return fine_channels(image, prior), labels
 
 
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "brain": View(1, 2, look_at_brain),
-        "regions-coarse": View(1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
-        "regions-fine": View(4, len(REGIONS) + 1, look_at_regions_finely),
+        "regions-coarse": View(4 + REST_OF_BRAIN + 1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
+        "regions-fine": View(4 + len(REGIONS) + 1, len(REGIONS) + 1, look_at_regions_finely),
     }
 )
 """By the task of a model."""
@@ -122,3 +126,33 @@ def _shifted(grid: Volume, draw: Draw) -> Volume:
     affine = grid.affine.copy()
     affine[:3, 3] += [draw.uniform(-_GRID_SHIFT_MM, _GRID_SHIFT_MM) for _ in range(3)]
     return Volume(grid.array, affine)
+
+
+def _augmented(
+    image: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    draw: Draw,
+    other_side: NDArray[np.uint8],
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return an image with other grey values, and one in two mirrored with right and left exchanged."""
+    gain, gamma = draw.log_uniform(*_GAIN), draw.log_uniform(*_GAMMA)
+    shift = draw.uniform(-_SHIFT, _SHIFT)
+    noise = draw.uniform(0.0, _NOISE) * draw.generator.standard_normal(image.shape, np.float32)
+    varied = np.clip(np.power(image, gamma) * gain + shift * (image > 0), 0, 1)
+    varied = np.clip(varied + noise * (image > 0), 0, 1).astype(np.float32)
+    if draw.chance(0.5):
+        return varied, labels
+    flipped = np.ascontiguousarray(varied[..., ::-1])
+    return flipped, np.ascontiguousarray(other_side[labels][..., ::-1])
+
+
+def _exchanged(classes: int) -> NDArray[np.uint8]:
+    """Return the label of each class on the other side; what is no region has none."""
+    labels = np.arange(classes, dtype=np.uint8)
+    regions = len(REGIONS) + 1
+    labels[:regions] = swap_sides(labels[:regions])
+    return labels
+
+
+_SAME_SIDE = np.arange(2, dtype=np.uint8)  # background and brain
+_OTHER_SIDE = _exchanged(REST_OF_BRAIN + 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from reference_cases import LABELS, ReferenceCase, dice, load_reference_cases, region_dice
+from reference_cases import LABELS, ReferenceCase, load_reference_cases
 from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS, contralateral
@@ -29,6 +29,7 @@ from ASPECTSLib.scoring.asymmetry import (
     label_volumes_ml,
     measure_regions,
 )
+from ASPECTSLib.scoring.overlap import dice, region_dice
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference_cases import load_reference_cases, region_dice
+from reference_cases import load_reference_cases
 
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.scan import read_scan
 from ASPECTSLib.pipeline import score_study
+from ASPECTSLib.scoring.overlap import region_dice
 
 
 @pytest.fixture(scope="module")

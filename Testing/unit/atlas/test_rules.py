@@ -7,8 +7,16 @@ import pytest
 from head_phantoms import ellipsoid, grid_points
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
-from ASPECTSLib.atlas.rules import RegionRule, draw_regions
+from ASPECTSLib.atlas.rules import (
+    RegionRule,
+    draw_regions,
+    draw_regions_at,
+    orbitomeatal_axes,
+    region_grid,
+)
+from ASPECTSLib.atlas.rules import grid_points as points_of_grid
 from ASPECTSLib.atlas.tissues import Tissue
+from ASPECTSLib.geometry import apply_affine
 
 SHAPE = (67, 125, 121)
 AFFINE = np.eye(4)
@@ -158,3 +166,39 @@ def test_the_rule_leaves_its_input_as_it_is(probabilities):
     before = probabilities.copy()
     draw_regions(probabilities, AFFINE)
     assert np.array_equal(probabilities, before)
+
+
+def test_only_the_places_in_the_atlas_tell_side_and_direction(probabilities, labels):
+    mirrored = points_of_grid(SHAPE, AFFINE) * [-1.0, 1.0, 1.0]
+    reordered = draw_regions_at(
+        np.ascontiguousarray(probabilities.transpose(0, 2, 3, 1)[..., ::-1]),
+        np.ascontiguousarray(mirrored.transpose(1, 2, 0, 3)[:, :, ::-1]),
+    )
+    assert np.array_equal(reordered, swap_sides(labels).transpose(1, 2, 0)[..., ::-1])
+
+
+def test_points_of_a_grid_are_those_of_its_voxels_centres():
+    affine = np.array([[0.0, 2.0, 0.0, 5.0], [-3.0, 0, 0, 6], [0, 0, 4.0, 7], [0, 0, 0, 1]])
+    points = points_of_grid((2, 3, 4), affine)
+    assert points.shape == (2, 3, 4, 3)
+    assert points[1, 2, 3].tolist() == [5.0 + 2 * 2, 6.0 - 3 * 3, 7.0 + 4]
+    np.testing.assert_allclose(points, grid_points(affine, (2, 3, 4)))
+
+
+def test_orbitomeatal_axes_are_a_rotation_about_x():
+    axes = orbitomeatal_axes(11.0)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+    assert axes[:, 0].tolist() == [1.0, 0.0, 0.0]
+    assert axes[2, 1] < 0 < axes[1, 1]  # towards the front the slices fall
+
+
+def test_the_grid_for_drawing_is_symmetric_and_holds_all_regions(labels):
+    grid = region_grid()
+    points = points_of_grid(grid.array.shape, grid.affine)
+    np.testing.assert_allclose(points[..., ::-1, 0], -points[..., 0])
+    np.testing.assert_allclose(grid.spacing_mm, 1.0)
+    drawn = points_of_grid(SHAPE, AFFINE)[labels > 0]
+    voxels = apply_affine(np.linalg.inv(grid.affine), drawn)
+    assert (voxels >= 0).all()
+    assert (voxels <= np.array(grid.size) - 1).all()

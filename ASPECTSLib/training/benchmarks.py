@@ -1,0 +1,202 @@
+"""Benchmarks of the shipped models: what the cards claim is measured here, again whenever somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from ASPECTSLib.atlas.atlas import Atlas, load_atlas
+from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.brain import predict_brain
+from ASPECTSLib.inference.card import Metric
+from ASPECTSLib.inference.inputs import RegionPrior, region_prior
+from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
+from ASPECTSLib.inference.registry import find_model, load_network
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.scoring.overlap import dice, region_dice
+from ASPECTSLib.synthesis.anatomy import load_anatomies
+from ASPECTSLib.synthesis.generator import (
+    PatientRange,
+    Sources,
+    draw_patient,
+    scan_patient,
+    truth_on,
+)
+from ASPECTSLib.synthesis.lesion_shapes import load_shapes
+from ASPECTSLib.synthesis.scanners import SCANNERS, Scanner
+from ASPECTSLib.training.launch import mean_interval
+from ASPECTSLib.training.patients import MAIN_IMAGE
+from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, reference_dwi
+from ASPECTSLib.training.tasks import TEST, PatientRecipe, split
+
+SYNTHETIC_PATIENTS = 50
+ANATOMY_FOLDER, LESION_FOLDER = "anatomy/synthseg", "lesions/soop"
+CACHE_FOLDER = "aspects-cache"
+
+_PIXEL_MM = (0.8, 1.0)
+_SEED = 2026
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A scan with its truth; the regions may be unknown."""
+
+    name: str
+    volume: Volume
+    modality: Modality
+    brain: Volume
+    regions: Volume | None
+
+
+@dataclass(frozen=True)
+class _Benchmark:
+    """Where cases come from, and how they are called in cards."""
+
+    cases: Callable[[Path, Atlas, Progress], Iterator[_Case]]
+    data: str
+    synthetic: bool
+
+
+def run_benchmark(
+    name: str, models: Sequence[str], data: Path | None, progress: Progress
+) -> list[Metric]:
+    """Measure models on a benchmark.
+
+    Parameters
+    ----------
+    name
+        A key of `BENCHMARKS`.
+    models
+        Names or paths of the models to measure: one of the task `brain`, or both of the cascade, or all three.
+    data
+        Folder with the public data, as `docs/cohorts.md` lays it out.
+    progress
+        Told of each case, and asked for cancellation.
+
+    Returns
+    -------
+    list of Metric
+        Mean Dice over cases with a bootstrap interval of 95 %; with fewer than five cases the lowest and the highest.
+
+    Raises
+    ------
+    UsageError
+        USAGE without a data folder or without models that can be measured.
+    """
+    if data is None:
+        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    benchmark, networks = _DEFINITIONS[name], _networks(models)
+    atlas = load_atlas()
+    prior = region_prior(atlas)
+    scores: dict[str, list[float]] = {}
+    for count, case in enumerate(benchmark.cases(data, atlas, progress)):
+        progress.stage(f"{name}: case {count + 1}", min(count / SYNTHETIC_PATIENTS, 0.99))
+        for metric, value in _measure(networks, case, prior).items():
+            scores.setdefault(metric, []).append(value)
+    return [
+        Metric(
+            benchmark=name,
+            metric=metric,
+            value=round(float(np.mean(values)), 4),
+            interval=mean_interval(values),
+            n=len(values),
+            data=benchmark.data,
+            synthetic=benchmark.synthetic,
+        )
+        for metric, values in scores.items()
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Networks:
+    brain: object | None
+    cascade: RegionNetworks | None
+
+
+def _networks(models: Sequence[str]) -> _Networks:
+    files = {file.card.task: file for file in map(find_model, models)}
+    brain = load_network(files["brain"]) if "brain" in files else None
+    cascade = None
+    if {"regions-coarse", "regions-fine"} & files.keys():
+        pair = [files.get(task) or find_model(task) for task in ("regions-coarse", "regions-fine")]
+        cascade = RegionNetworks(*map(load_network, pair))
+    if brain is None and cascade is None:
+        raise UsageError(ErrorCode.USAGE, "expected a model of the tasks brain or regions")
+    return _Networks(brain, cascade)
+
+
+def _measure(networks: _Networks, case: _Case, prior: RegionPrior) -> dict[str, float]:
+    found = {}
+    if networks.brain is not None:
+        mask = predict_brain(networks.brain, case.volume, case.modality)
+        found["brain, Dice"] = dice(mask.array, case.brain.array)
+    if networks.cascade is not None and case.regions is not None:
+        labels = predict_regions(
+            networks.cascade, case.volume, case.modality, prior, case.brain
+        ).labels.array
+        found["twenty regions, mean Dice"] = float(region_dice(labels, case.regions.array).mean())
+    return found
+
+
+def _real(
+    load: Callable[[Path], list[ReferenceScan]], data: Path, _atlas: Atlas, _progress: Progress
+) -> Iterator[_Case]:
+    for scan in load(data):
+        yield _Case(scan.name, scan.volume, scan.modality, scan.brain, scan.regions)
+
+
+def _synthetic(modality: Modality, data: Path, atlas: Atlas, progress: Progress) -> Iterator[_Case]:
+    """Make patients of the anatomies that no recipe trains on, with seeds that no recipe draws."""
+    cache = data / CACHE_FOLDER if (data / CACHE_FOLDER).is_dir() else None
+    anatomies = load_anatomies(data / ANATOMY_FOLDER, atlas, cache, progress)
+    _, held_out = split(anatomies, PatientRecipe().hold_out_every)
+    sources = Sources(held_out, load_shapes(data / LESION_FOLDER, atlas, cache, progress))
+    patients = replace(PatientRange(), scanners=_test_scanners())
+    for number in range(SYNTHETIC_PATIENTS):
+        progress.check()
+        patient = draw_patient(sources, (TEST, _SEED, number), patients)
+        scan = scan_patient(patient, modality, patients)
+        truth = truth_on(scan, scan.acquisition.grid)
+        image = scan.images[MAIN_IMAGE[modality]]
+        yield _Case(f"patient {number}", image, modality, truth.brain, truth.regions)
+
+
+def _test_scanners() -> dict[Modality, Scanner]:
+    """Return all scanners with pixels of at least 0.8 mm: the networks see no finer ones, and they are fast to make."""
+    scanners = {}
+    for modality, scanner in SCANNERS.items():
+        low, high = scanner.scans.in_plane_mm
+        pixels = (max(low, _PIXEL_MM[0]), max(high, _PIXEL_MM[1]))
+        scanners[modality] = replace(scanner, scans=replace(scanner.scans, in_plane_mm=pixels))
+    return scanners
+
+
+_HELD_OUT = "synthetic patients of four anatomies that were not trained on"
+_DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
+    {
+        "real-ct": _Benchmark(
+            partial(_real, reference_ct), "NCCT of two people with acute stroke", synthetic=False
+        ),
+        "real-dwi": _Benchmark(
+            partial(_real, reference_dwi), "DWI of two people with stroke", synthetic=False
+        ),
+    }
+    | {
+        f"synthetic-{modality.value.lower()}": _Benchmark(
+            partial(_synthetic, modality), f"{modality.value} of {_HELD_OUT}", synthetic=True
+        )
+        for modality in (Modality.NCCT, Modality.CTA, Modality.DWI, Modality.CBF)
+    }
+)
+
+BENCHMARKS: Mapping[str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]] = (
+    MappingProxyType(dict.fromkeys(_DEFINITIONS, run_benchmark))
+)
+"""By name: what `aspects models verify --benchmark` runs."""

@@ -1,0 +1,122 @@
+"""What the card of a trained model says, as far as a run knows it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from ASPECTSLib import __version__
+from ASPECTSLib.inference.card import Metric
+from ASPECTSLib.inference.inputs import (
+    BRAIN_SHAPE,
+    BRAIN_SPACING_MM,
+    CT_WINDOW_HU,
+    HEAD_SHAPE,
+    HEAD_SPACING_MM,
+    MR_RANGE,
+    REGION_SHAPE,
+    REGION_SPACING_MM,
+)
+from ASPECTSLib.training.distributed import find_device
+from ASPECTSLib.training.lessons import Lesson
+from ASPECTSLib.training.standing import TrainingResult
+from ASPECTSLib.training.tasks import parse_data
+
+_GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
+    {
+        "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
+        "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
+        "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
+    }
+)
+_NORMALISATION = (
+    f"CT {CT_WINDOW_HU[0]:g} to {CT_WINDOW_HU[1]:g} HU to 0 to 1; others in multiples of the foreground's median, "
+    f"0 to {MR_RANGE:g} to 0 to 1"
+)
+_USE = "Research only. Not a medical device. Made by `aspects train`; whoever trained it knows what it is for."
+_SYNTHETIC_LIMITS = (
+    "Trained and validated on synthetic patients: nothing is known of scans of people. The validation chose the "
+    "weights, so that its Dice is too good."
+)
+_COHORT_LIMITS = (
+    "Known only on scans like those of its cohort. The validation chose the weights, so that its Dice "
+    "is too good."
+)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Seconds that a run took, and the model it began with, if any."""
+
+    seconds: float
+    init: Mapping[str, str] | None
+
+
+def card_fields(
+    recipe: Mapping[str, Any],
+    lesson: Lesson,
+    result: TrainingResult,
+    metrics: Sequence[Metric],
+    facts: RunFacts,
+) -> dict[str, Any]:
+    """Return the card's JSON object without schema version and SHA-256.
+
+    Parameters
+    ----------
+    recipe
+        As `ASPECTSLib.training.launch.recipe_record` tells it.
+    lesson
+        What was learned from.
+    result, facts
+        What the run came to.
+    metrics
+        What was measured.
+    """
+    return {
+        "name": recipe["name"],
+        "version": __version__,
+        "task": recipe["task"],
+        "architecture": recipe["network"]["architecture"],
+        "options": dict(lesson.prepared.options),
+        "input": _input(recipe, lesson),
+        "training": {
+            "data": [asdict(source) for source in lesson.sources],
+            "recipe": dict(recipe),
+            "seed": recipe["optimisation"]["seed"],
+            "steps": result.standing.step,
+            "samples": result.standing.step * recipe["optimisation"]["batch"],
+            "best_step": result.standing.best_step,
+            "stopped_early": result.stopped_early,
+            "device": _device(recipe["optimisation"]["device"]),
+            "seconds": round(facts.seconds, 1),
+            "began_with": None if facts.init is None else dict(facts.init),
+            **lesson.facts,
+        },
+        "metrics": [asdict(metric) for metric in metrics],
+        "intended_use": _USE,
+        "limits": _SYNTHETIC_LIMITS if lesson.synthetic else _COHORT_LIMITS,
+    }
+
+
+def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
+    content = {
+        "modalities": sorted(set(parse_data(recipe["data"]).modalities)),
+        "channels": lesson.prepared.options["in_channels"],
+        "normalisation": _NORMALISATION,
+    }
+    if recipe["task"] in _GRIDS:
+        spacing_mm, shape = _GRIDS[recipe["task"]]
+        content |= {"spacing_mm": list(spacing_mm), "shape_kji": list(shape)}
+    return content
+
+
+def _device(name: str) -> str:
+    device = find_device(name)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"

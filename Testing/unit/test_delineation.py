@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ASPECTSLib import delineation
+from ASPECTSLib.atlas.regions import swap_sides
+from ASPECTSLib.delineation import RegionSource, delineate
+from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.geometry import canonicalize
+from ASPECTSLib.io.scan import Scan
+from ASPECTSLib.pipeline import ScoreOptions, score_study
+from ASPECTSLib.preprocessing.handedness import mirror
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.report.compose import MIN_AGREEMENT
+
+SHA256 = "0" * 64
+MODELS = tuple(
+    SimpleNamespace(name=name, card=SimpleNamespace(sha256=SHA256))
+    for name in (delineation.COARSE_MODEL, delineation.FINE_MODEL)
+)
+
+
+@pytest.fixture(scope="module")
+def head(synthetic_patient):
+    return canonicalize(synthetic_patient.scan).volume
+
+
+@pytest.fixture(scope="module")
+def registered(head, atlas):
+    return delineate(head, atlas, RegionSource.REGISTRATION, Progress())
+
+
+@pytest.fixture
+def predicted(monkeypatch):
+    """Let the networks answer with label maps that the test gives."""
+
+    def answer_with(labels):
+        monkeypatch.setattr(delineation, "_models", lambda _source: MODELS)
+        monkeypatch.setattr(delineation, "_predict", lambda *_arguments: labels)
+
+    return answer_with
+
+
+@pytest.fixture
+def no_models(monkeypatch, tmp_path):
+    monkeypatch.setattr("ASPECTSLib.inference.registry.MODELS_FOLDER", tmp_path)
+
+
+def test_registration_asks_no_network(registered):
+    assert registered.source is RegionSource.REGISTRATION
+    assert registered.models == ()
+    assert registered.agreement is None
+
+
+@pytest.mark.usefixtures("no_models")
+def test_without_models_automatic_regions_are_registered():
+    assert delineation._models(RegionSource.AUTO) == ()
+
+
+@pytest.mark.usefixtures("no_models")
+def test_without_models_regions_by_network_are_refused():
+    pytest.importorskip("torch")
+    with pytest.raises(ResourceError) as caught:
+        delineation._models(RegionSource.NETWORK)
+    assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
+
+
+def test_without_torch_automatic_regions_are_registered(monkeypatch):
+    monkeypatch.setattr(delineation.importlib.util, "find_spec", lambda _name: None)
+    assert delineation._models(RegionSource.AUTO) == ()
+
+
+def test_without_torch_regions_by_network_are_refused_with_a_way_out(monkeypatch):
+    monkeypatch.setattr(delineation.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ResourceError, match="--regions registration") as caught:
+        delineation._models(RegionSource.NETWORK)
+    assert caught.value.code is ErrorCode.TORCH_MISSING
+
+
+def test_networks_regions_are_taken_and_compared_with_the_registered(
+    head, atlas, registered, predicted
+):
+    predicted(registered.labels)
+    found = delineate(head, atlas, RegionSource.AUTO, Progress())
+    assert found.source is RegionSource.NETWORK
+    assert found.models == MODELS
+    assert found.agreement == pytest.approx(1.0)
+    np.testing.assert_array_equal(found.labels.array, registered.labels.array)
+
+
+def test_mirrored_scan_gives_mirrored_regions_of_the_registration(head, atlas, registered):
+    found = delineate(mirror(head), atlas, RegionSource.REGISTRATION, Progress())
+    np.testing.assert_array_equal(found.labels.array, swap_sides(mirror(registered.labels).array))
+
+
+def test_regions_that_disagree_are_warned_of(synthetic_patient, registered, predicted):
+    predicted(registered.labels.with_array(np.roll(registered.labels.array, 30, axis=1)))
+    quality = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",))).result.quality
+    assert quality.registration["agreement"] < MIN_AGREEMENT
+    assert "REGIONS_DISAGREE" in [warning.code for warning in quality.warnings]
+
+
+def test_the_result_names_the_networks(synthetic_patient, registered, predicted):
+    predicted(registered.labels)
+    method = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",))).result.method
+    assert method.options["regions"] == "network"
+    named = {model.name: model.sha256 for model in method.models}
+    assert named["regions-coarse"] == named["regions-fine"] == SHA256
+
+
+def test_the_result_says_where_its_regions_come_from(synthetic_patient):
+    options = ScoreOptions(regions=RegionSource.REGISTRATION)
+    result = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",)), options).result
+    assert result.method.options["regions"] == "registration"
