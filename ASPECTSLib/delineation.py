@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import swap_sides
@@ -123,7 +124,7 @@ def delineate(
 
 
 def _models(source: RegionSource) -> tuple[ModelFile, ...]:
-    """Return the networks' files, coarse first; none where the registration is to be used."""
+    """Return the networks' files, fine before coarse, which may be missing; none where only registration is wanted."""
     if source is RegionSource.REGISTRATION:
         return ()
     if importlib.util.find_spec("torch") is None:
@@ -131,14 +132,13 @@ def _models(source: RegionSource) -> tuple[ModelFile, ...]:
             return ()
         message = "expected PyTorch for regions by network, which is not installed; use --regions registration"
         raise ResourceError(ErrorCode.TORCH_MISSING, message)
-    from ASPECTSLib.inference.registry import find_model
+    from ASPECTSLib.inference.registry import find_model, find_optional_model
 
-    try:
-        return find_model(COARSE_MODEL), find_model(FINE_MODEL)
-    except ResourceError as error:
-        if source is RegionSource.AUTO and error.code is ErrorCode.MODEL_NOT_FOUND:
-            return ()
-        raise
+    fine = (
+        find_optional_model(FINE_MODEL) if source is RegionSource.AUTO else find_model(FINE_MODEL)
+    )
+    coarse = find_optional_model(COARSE_MODEL)
+    return tuple(model for model in (fine, coarse) if model is not None) if fine else ()
 
 
 def _prepare(volume: Volume, progress: Progress) -> PreparedHead:
@@ -156,12 +156,12 @@ def _delineate(
     models: tuple[ModelFile, ...],
     progress: Progress,
 ) -> Delineation:
-    registered = _register(prepared, grid, atlas, progress)
+    registered, scan_from_atlas = _register(prepared, grid, atlas, progress)
     if not models or registered.quality.failures:
         return registered
     progress.stage("regions by network", 0.68)
     mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
-    labels = _predict(prepared.volume, atlas, models, mask)
+    labels = _predict(prepared.volume, atlas, models, mask, scan_from_atlas)
     agreement = float(region_dice(labels.array, registered.labels.array).mean())
     return Delineation(
         prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
@@ -170,8 +170,8 @@ def _delineate(
 
 def _register(
     prepared: PreparedHead, grid: Volume, atlas: Atlas, progress: Progress
-) -> Delineation:
-    """Register the atlas, and carry its regions to a grid that may have thinner slices."""
+) -> tuple[Delineation, NDArray[np.float64]]:
+    """Register the atlas, and carry its regions to a grid that may have thinner slices; return the pose, too."""
     progress.stage("affine registration", 0.30)
     template, brain = atlas.render(NCCT_CONTRAST_HU), atlas.brain_probability()
     typical_hu = float(np.median(template.array[brain.array > 0.5]))
@@ -189,14 +189,21 @@ def _register(
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
     mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
     labels = warp_labels(atlas.regions, mapping, mask)
-    return Delineation(prepared, labels, quality, RegionSource.REGISTRATION)
+    found = Delineation(prepared, labels, quality, RegionSource.REGISTRATION)
+    return found, np.linalg.inv(matrix)
 
 
-def _predict(volume: Volume, atlas: Atlas, models: tuple[ModelFile, ...], mask: Volume) -> Volume:
+def _predict(
+    volume: Volume,
+    atlas: Atlas,
+    models: tuple[ModelFile, ...],
+    mask: Volume,
+    scan_from_atlas: NDArray[np.float64],
+) -> Volume:
     from ASPECTSLib.inference.inputs import region_prior
     from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
     from ASPECTSLib.inference.registry import load_network
 
-    prior = region_prior(atlas)
     networks = RegionNetworks(*(load_network(model) for model in models))
-    return predict_regions(networks, volume, Modality.NCCT, prior, mask).labels
+    prior = region_prior(atlas)
+    return predict_regions(networks, volume, Modality.NCCT, prior, mask, scan_from_atlas).labels

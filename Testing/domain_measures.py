@@ -30,6 +30,9 @@ _WALLS_MM = (35.0, 75.0)  # below the vertex the skull stands upright in the sli
 _BONE_HU = 300.0
 _HEAD_HU = -300.0
 _RAYS = 120
+_CROSS = np.array([[0.0, 0.25, 0.0], [0.25, 0.0, 0.25], [0.0, 0.25, 0.0]])
+_DEVIATION_PER_MEDIAN = 1.4826  # of absolute deviations, for normal noise
+_LEAST_PROFILE = 8  # points
 _RAY_STEP_MM = 0.1
 
 
@@ -180,9 +183,14 @@ def slice_correlation(ct: HeadCt, patches: NoisePatches) -> float:
     return float(np.sum(products) / np.sum(powers))
 
 
+def inner_brain_hu(ct: HeadCt) -> Array:
+    """Return the smoothed density of brain, without its rim."""
+    return ct.smooth[ct.from_skull_mm > _BRAIN_RIM_MM]
+
+
 def brain_percentiles(ct: HeadCt, percents: tuple[float, ...]) -> Array:
     """Return percentiles of the smoothed density of brain, without its rim."""
-    return np.percentile(ct.smooth[ct.from_skull_mm > _BRAIN_RIM_MM], percents)
+    return np.percentile(inner_brain_hu(ct), percents)
 
 
 def ventricles(ct: HeadCt) -> Mask:
@@ -219,6 +227,12 @@ def ventricle_profile(ct: HeadCt) -> tuple[Array, Array]:
             sums.setdefault(int(step), []).append(float(ct.hu[k][near][steps == step].mean()))
     steps_found = sorted(sums)
     return np.array(steps_found) * 0.5, np.array([np.mean(sums[s]) for s in steps_found])
+
+
+def ventricle_wall_mm(ct: HeadCt) -> float:
+    """Return the 10-to-90 % width of the ventricles' walls; nan where they are too narrow."""
+    profile = ventricle_profile(ct)
+    return width_10_90(*profile) if len(profile[0]) > _LEAST_PROFILE else float("nan")
 
 
 def skull_edges_mm(ct: HeadCt) -> Array:
@@ -266,12 +280,8 @@ def scalp_percentiles(ct: HeadCt, percents: tuple[float, ...]) -> Array:
     """Return percentiles of the density between skin and skull, in the upper head."""
     values = []
     for k in ct.below_vertex((20.0, 60.0)):
-        head = ndimage.binary_fill_holes(
-            ndimage.binary_opening(ct.hu[k] > _HEAD_HU, iterations=2)
-        )
-        skull = ndimage.binary_fill_holes(
-            ndimage.binary_closing(ct.hu[k] > _BONE_HU, iterations=3)
-        )
+        head = ndimage.binary_fill_holes(ndimage.binary_opening(ct.hu[k] > _HEAD_HU, iterations=2))
+        skull = ndimage.binary_fill_holes(ndimage.binary_closing(ct.hu[k] > _BONE_HU, iterations=3))
         skull = ndimage.binary_dilation(skull, iterations=2)
         labels, _ = ndimage.label(head)
         head = labels == labels[skull].max(initial=0)
@@ -313,6 +323,21 @@ def side_differences_hu(ct: HeadCt) -> list[float]:
         if labels <= medians.keys() and not labels & ct.affected:
             differences.append(medians[min(labels)] - medians[max(labels)])
     return differences
+
+
+def relative_percentile(signal: Array, brain: Mask, percent: float) -> float:
+    """Return a percentile of the signal in a brain over its median."""
+    inside = signal[brain]
+    return float(np.percentile(inside, percent) / np.median(inside))
+
+
+def grain(signal: Array, brain: Mask) -> float:
+    """Return how far pixels of a brain differ from their four neighbours, as a deviation over the median signal."""
+    neighbours = ndimage.convolve(signal, _CROSS[None], mode="nearest")
+    inside = ndimage.binary_erosion(brain, np.ones((1, 3, 3)))
+    differences = (signal - neighbours)[inside]
+    middle = np.median(np.abs(differences - np.median(differences)))
+    return float(_DEVIATION_PER_MEDIAN * middle / np.sqrt(1.25) / np.median(signal[brain]))
 
 
 def width_10_90(distances_mm: Array, values: Array) -> float:

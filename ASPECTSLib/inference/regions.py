@@ -1,4 +1,4 @@
-"""The twenty regions by a cascade of two networks: the coarse one finds the pose, the fine one the borders."""
+"""The twenty regions by networks, from coarse to fine: first the pose of the head, then the borders in that pose."""
 
 from __future__ import annotations
 
@@ -28,16 +28,25 @@ from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
+_POSES = 3  # the fine network is asked again in the pose that its own regions have
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
 
 
 @dataclass(frozen=True, eq=False)
 class RegionNetworks:
-    """The cascade."""
+    """The cascade.
 
-    coarse: nn.Module
+    Parameters
+    ----------
+    fine
+        Network of the task `regions-fine`.
+    coarse
+        Network of the task `regions-coarse`; without one the pose comes from the registration.
+    """
+
     fine: nn.Module
+    coarse: nn.Module | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +58,7 @@ class PredictedRegions:
     labels
         uint8 label map on the scan's grid, 0 to 20.
     scan_from_atlas
-        4x4 affine matrix from MNI152 to the scan, RAS mm, as the coarse network found it.
+        4x4 affine matrix from MNI152 to the scan, RAS mm, that the borders were found in.
     certainty
         Mean over the regions' voxels of the winning probability, 0 to 1.
     """
@@ -60,14 +69,19 @@ class PredictedRegions:
 
 
 def predict_regions(
-    networks: RegionNetworks, volume: Volume, modality: Modality, prior: RegionPrior, mask: Volume
+    networks: RegionNetworks,
+    volume: Volume,
+    modality: Modality,
+    prior: RegionPrior,
+    mask: Volume,
+    registered: NDArray[np.float64],
 ) -> PredictedRegions:
     """Find the twenty regions.
 
     Parameters
     ----------
     networks
-        Of the tasks `regions-coarse` and `regions-fine`.
+        Coarse and fine.
     volume
         Scan in the image frame; HU for CT.
     modality
@@ -75,7 +89,9 @@ def predict_regions(
     prior
         Of the atlas, whose pose the fine network knows.
     mask
-        bool brain mask on the scan's grid: regions end at it.
+        bool brain mask in the scan's frame: regions end at it, and its grid is that of the result.
+    registered
+        4x4 affine matrix from MNI152 to the scan by registration, RAS mm, for use without a coarse network.
 
     Raises
     ------
@@ -85,12 +101,16 @@ def predict_regions(
     if not mask.array.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain mask, got an empty one")
     image = intensities(volume, modality)
-    scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
-    grid = region_grid(scan_from_atlas)
-    channels = fine_channels(on_grid(image, grid), prior)
-    scores = _largest_only(logits(networks.fine, channels))
-    labels, certainty = _on_scan(scores, grid, mask)
-    return PredictedRegions(labels, scan_from_atlas, certainty)
+    scan_from_atlas = registered
+    if networks.coarse is not None:
+        scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
+    for _ in range(_POSES):
+        grid = region_grid(scan_from_atlas)
+        channels = fine_channels(on_grid(image, grid), prior)
+        probabilities = _largest_only(logits(networks.fine, channels))
+        posed, scan_from_atlas = scan_from_atlas, _refined(probabilities, grid, prior)
+    labels, certainty = _on_scan(probabilities, grid, mask)
+    return PredictedRegions(labels, posed, certainty)
 
 
 def find_pose(
@@ -113,11 +133,21 @@ def find_pose(
         NO_BRAIN if too few regions are seen.
     """
     grid = head_grid(volume, modality)
-    labels = (
-        logits(coarse, coarse_channels(on_grid(image, grid), prior)).argmax(axis=0).astype(np.uint8)
-    )
-    kept = _largest_bodies(np.where(labels <= len(REGIONS), labels, 0))
-    found_mm, found_ml = label_centres(grid.with_array(kept), len(REGIONS))
+    labels = logits(coarse, coarse_channels(on_grid(image, grid), prior)).argmax(axis=0)
+    kept = _largest_bodies(np.where(labels <= len(REGIONS), labels, 0).astype(np.uint8))
+    return _pose_of(grid.with_array(kept), prior)
+
+
+def _refined(
+    probabilities: NDArray[np.float32], grid: Volume, prior: RegionPrior
+) -> NDArray[np.float64]:
+    """Return the pose that the fine network's own regions have."""
+    return _pose_of(grid.with_array(probabilities.argmax(axis=0).astype(np.uint8)), prior)
+
+
+def _pose_of(labels: Volume, prior: RegionPrior) -> NDArray[np.float64]:
+    """Return the affine matrix from atlas to scan that brings the regions' centres together."""
+    found_mm, found_ml = label_centres(labels, len(REGIONS))
     seen = found_ml > _MIN_SHARE * prior.volumes_ml
     if seen.sum() < _MIN_REGIONS:
         message = f"expected the twenty regions in the scan, found {seen.sum()} of them"

@@ -72,6 +72,16 @@ def model_stems(folders: Sequence[Path] | None = None) -> list[Path]:
     return list(found.values())
 
 
+def find_optional_model(name: str, folders: Sequence[Path] | None = None) -> ModelFile | None:
+    """Find a model as `find_model` does; None if there is none of that name, but not if it is damaged."""
+    try:
+        return find_model(name, folders)
+    except ResourceError as error:
+        if error.code is not ErrorCode.MODEL_NOT_FOUND:
+            raise
+        return None
+
+
 def list_models(folders: Sequence[Path] | None = None) -> list[ModelFile]:
     """Return all models, the site's first; only their cards are read.
 

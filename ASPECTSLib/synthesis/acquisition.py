@@ -19,7 +19,9 @@ from ASPECTSLib.synthesis.placement import Placement, sample
 
 _SUBSLICE_MM = 2.8  # sampled once; what lies within is averaged beforehand
 _MAX_SUBSLICES = 4
-_FINE_PIXEL_MM = 0.56  # finer ones hold nothing that a head of 1 mm voxels would show: every second is sampled
+_FINE_PIXEL_MM = (
+    0.56  # finer ones hold nothing that a head of 1 mm voxels would show: every second is sampled
+)
 _LEAST_BLUR_PIXELS = 0.2
 _BLUR_REACH_SIGMAS = 3.0
 _SPECTRUM_STEPS = 400
@@ -48,7 +50,7 @@ class AcquisitionRange:
     slice_mm: tuple[float, float] = (0.6, 8.0)
     field_mm: tuple[float, float] = (205.0, 250.0)
     height_mm: tuple[float, float] = (140.0, 175.0)
-    kernel_mm: tuple[float, float] = (0.3, 0.8)
+    kernel_mm: tuple[float, float] = (0.35, 0.85)
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,9 @@ def averaged_along_k(volumes: Tensor, width: float) -> Tensor:
     if width <= 1.0:
         return volumes
     reach = math.ceil((width - 1.0) / 2.0)
-    end = ((width - 1.0) / 2.0 - (reach - 1)) / width  # share of the outermost voxels, which lie in it in part
+    end = (
+        (width - 1.0) / 2.0 - (reach - 1)
+    ) / width  # share of the outermost voxels, which lie in it in part
     total = volumes / width
     size = volumes.shape[1]
     for shift in range(1, min(reach, size - 1) + 1):
@@ -235,6 +239,25 @@ def correlated_noise(
     per_mm = torch.hypot(vertical[:, None], horizontal[None, :])
     gain = torch.sqrt(spectrum.power(per_mm) / (spectrum.total * pixel_mm**2))
     return torch.fft.irfft2(white * gain, s=size)[:, :rows, :columns].contiguous()
+
+
+def tied_slices(noise: Tensor, correlation: float) -> Tensor:
+    """Make neighbouring slices of independent noise alike, as overlapping reconstructions are; the variance stays.
+
+    Parameters
+    ----------
+    noise
+        Shape (slices, rows, columns).
+    correlation
+        Of each slice with the next, 0 to 0.5.
+    """
+    if correlation <= 0.0 or len(noise) < 2:
+        return noise
+    share = (1.0 - math.sqrt(1.0 - 4.0 * correlation**2)) / (2.0 * correlation)
+    tied = noise / math.sqrt(1.0 + share**2)
+    tied[:-1] += noise[1:] * (share / math.sqrt(1.0 + share**2))
+    tied[-1] = noise[-1]
+    return tied
 
 
 def _across(grid: Volume, placement: Placement, parts: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.acquisition import (
     Acquisition,
     AcquisitionRange,
+    NoiseSpectrum,
     correlated_noise,
     scan_volumes,
+    tied_slices,
 )
+from ASPECTSLib.synthesis.artefacts import ArtefactRates, with_artefacts, with_field_of_view
 from ASPECTSLib.synthesis.cta import render_cta
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.dwi import epi_displacement, mono_exponential_adc, render_dwi
@@ -28,7 +32,14 @@ from ASPECTSLib.synthesis.perfusion import render_cbf
 from ASPECTSLib.synthesis.placement import Placement
 from ASPECTSLib.synthesis.vessels import draw_vessels
 
-MIN_HU = -1024
+MIN_HU = -1024.0
+
+_SLICE_MM = 5.0  # that noise is given for
+_DETECTOR_BLUR_MM = (0.1, 0.25)
+_STEEPNESS = (1.3, 2.1)
+_RAMP = (0.4, 0.95)
+_SLICE_CORRELATION = (0.0, 0.45)
+_CBF_CUT_PER_MM = 0.08  # maps are made of images smoothed over 5 mm
 
 Images = dict[str, NDArray[np.generic]]
 
@@ -63,13 +74,16 @@ class CtScanner(Scanner):
     Parameters
     ----------
     noise_hu
-        Standard deviation in brain, for 5 mm slices of 0.45 mm pixels: it is scaled to other voxels.
+        Standard deviation in brain, for 5 mm slices and pixels that are finer than the kernel: it is scaled to others.
     clipped
         Share of scans whose densities below 0 HU are lost.
+    artefacts
+        How often.
     """
 
-    noise_hu: tuple[float, float] = (2.0, 5.0)
+    noise_hu: tuple[float, float] = (1.8, 5.2)
     clipped: float = 0.3
+    artefacts: ArtefactRates = field(default_factory=ArtefactRates)
 
     def scan(
         self, head: Head, placement: Placement, acquisition: Acquisition, draw: Draw
@@ -83,19 +97,24 @@ class CtScanner(Scanner):
         self, density_hu: Tensor, placement: Placement, acquisition: Acquisition, draw: Draw
     ) -> NDArray[np.int16]:
         scan = scan_volumes((density_hu - AIR_HU)[None], placement, acquisition)[0] + AIR_HU
+        scan = with_artefacts(scan, acquisition.spacing_mm, self.artefacts, draw.part("artefacts"))
         scan += self._noise(scan.shape, acquisition, draw.part("noise"))
-        lowest = 0 if draw.part("clip").chance(self.clipped) else MIN_HU
-        return scan.clamp_min(lowest).round().to(torch.int16).cpu().numpy()
+        lowest_hu = 0.0 if draw.part("clip").chance(self.clipped) else MIN_HU
+        field_of_view = draw.part("field of view")
+        pixel_mm = acquisition.spacing_mm[0]
+        scan = with_field_of_view(scan, pixel_mm, lowest_hu, self.artefacts, field_of_view)
+        return scan.round().to(torch.int16).cpu().numpy()
 
     def _noise(self, shape: tuple[int, int, int], acquisition: Acquisition, draw: Draw) -> Tensor:
         pixel_mm, _, slice_mm = acquisition.spacing_mm
-        # Quanta per voxel; in-plane the kernel correlates neighbours, so that larger pixels gain less.
-        scale = (5.0 / slice_mm) ** 0.5 * (0.45 / pixel_mm) ** 0.7
-        sigma_pixels = (acquisition.kernel_mm + 0.2) / pixel_mm
-        band = draw.uniform(0.3, 0.8)
-        return (
-            draw.uniform(*self.noise_hu) * scale * correlated_noise(shape, sigma_pixels, band, draw)
+        blur_mm = acquisition.kernel_mm + draw.uniform(*_DETECTOR_BLUR_MM)
+        spectrum = NoiseSpectrum(
+            1.0 / (2.0 * math.pi * blur_mm), draw.uniform(*_STEEPNESS), draw.uniform(*_RAMP)
         )
+        # Quanta per slice.
+        deviation = draw.uniform(*self.noise_hu) * math.sqrt(_SLICE_MM / slice_mm)
+        noise = correlated_noise(shape, pixel_mm, spectrum, draw)
+        return deviation * tied_slices(noise, draw.uniform(*_SLICE_CORRELATION))
 
 
 @dataclass(frozen=True)
@@ -130,8 +149,10 @@ class PerfusionScanner(Scanner):
         """Return `cbf`, int16, mL/100 g/min."""
         flow = render_cbf(head, draw.part("cbf"))
         flow, brain = scan_volumes(torch.stack((flow, head.brain.float())), placement, acquisition)
-        sigma_pixels = 2.0 / acquisition.spacing_mm[0]
-        noise = correlated_noise(flow.shape, sigma_pixels, 0.0, draw.part("noise"))
+        spectrum = NoiseSpectrum(_CBF_CUT_PER_MM)
+        noise = correlated_noise(
+            flow.shape, acquisition.spacing_mm[0], spectrum, draw.part("noise")
+        )
         flow = flow + draw.part("dose").uniform(*self.noise) * noise
         return {"cbf": _int16(flow.clamp_min(0) * (brain > 0.5))}
 
@@ -192,7 +213,7 @@ def _int16(image: Tensor) -> NDArray[np.int16]:
 SCANNERS: Mapping[Modality, Scanner] = MappingProxyType(
     {
         Modality.NCCT: CtScanner(),
-        Modality.CTA: CtaScanner(AcquisitionRange(slice_mm=(0.6, 5.0)), noise_hu=(2.5, 6.0)),
+        Modality.CTA: CtaScanner(AcquisitionRange(slice_mm=(0.6, 5.0)), noise_hu=(2.2, 6.0)),
         Modality.CBF: PerfusionScanner(
             AcquisitionRange(in_plane_mm=(0.8, 2.0), slice_mm=(2.0, 8.0), kernel_mm=(0.8, 1.5))
         ),

@@ -42,6 +42,7 @@ ORBIT = Zone((30.0, 44.0, -43.0), (20.0, 26.0, 18.0))
 TEMPLE = Zone((66.0, 5.0, -25.0), (24.0, 42.0, 48.0))
 NECK = Zone((0.0, -75.0, -95.0), (75.0, 60.0, 50.0))
 THROAT = Zone((0.0, 10.0, -105.0), (55.0, 60.0, 50.0))
+CHEEK = Zone((48.0, 25.0, -70.0), (26.0, 34.0, 36.0))
 MASTOID = Zone((52.0, -38.0, -48.0), (13.0, 17.0, 18.0))
 OTIC_CAPSULE = Zone((26.0, -32.0, -40.0), (16.0, 11.0, 9.0))
 LENS = Zone((33.0, 64.0, -44.0), (4.5, 2.2, 4.5))
@@ -53,8 +54,9 @@ _FAT_HU = (-112.0, -85.0)
 _MUSCLE_HU = (42.0, 58.0)
 _SKIN_HU = (25.0, 70.0)
 _COMPACT_HU = (1050.0, 2000.0)
-_DIPLOE_SHARE = (0.35, 0.7)  # of compact bone
-_DIPLOE_TEXTURE = 0.22
+_DIPLOE_SHARE = (0.5, 1.0)  # of compact bone
+_DIPLOE_TEXTURE = 0.2
+_SURFACE_SHARE = (0.55, 0.95)  # of compact bone, in voxels at its surface
 _OTIC_HU = 500.0  # more than compact bone
 _CELL_HU = -850.0
 _VITREOUS_HU = (4.0, 16.0)
@@ -63,13 +65,15 @@ _EYE_WALL_HU = 45.0
 
 _HALF = 2
 _SKIN_SIGMA = 1.5  # of the blur that tells depth under the skin, voxels of the half grid: 3 mm
-_AIR_AT_MM = {1.5: 0.31, 2.5: 0.20, 4.0: 0.09, 6.0: 0.023, 9.0: 0.0013}  # share of air at depths, flat skin
-_SKIN_AIR = (0.20, 0.31)  # dermis of 1.5 to 2.5 mm
-_FAT_AIR = (0.003, 0.09)  # fat reaches to 4 to 8 mm
+_SKIN_AIR = (0.05, 0.22)  # skin of 2 to 5 mm
+_FAT_AIR = (0.003, 0.07)  # fat reaches to 4.5 to 8 mm
 _SKIN_STEEPNESS, _FAT_STEEPNESS = 9.0, 40.0
-_GRAIN_SIGMA = 1.3  # of fat among muscle, and of the diploe, voxels of the half grid
-_MOSTLY_FAT = -0.7
-_MUSCLE_STEEPNESS = 3.0
+_GRAIN_SIGMA = 1.2  # of strands of fat, and of the diploe, voxels of the half grid
+_GRAIN = 0.55
+_BELLY_SIGMA = 1.4  # of muscles, voxels of the coarse grid
+_BELLY = 1.1
+_MOSTLY_FAT = -0.25
+_MUSCLE_STEEPNESS = 4.0
 _CELL_SIGMA_MM = 1.0
 _INNER_MM = 2  # bone around air cells
 
@@ -164,9 +168,12 @@ def _fields(head: Head, draw: Draw) -> tuple[Tensor, Tensor]:
     """Return the share of air around each voxel, and where muscle is likelier than fat, which serves as grain too."""
     is_air = {t: float(t is Tissue.AIR) for t in Tissue}
     air = blurred(coarsened(by_tissue(head.tissue, is_air), _HALF), _SKIN_SIGMA)
-    grain = draw.smooth(air.shape, _GRAIN_SIGMA)
+    grain = draw.smooth(air.shape, _GRAIN_SIGMA).mul_(_GRAIN)
     zones = functional.interpolate(
-        _muscle(head.anatomy, draw)[None, None], size=air.shape, mode="trilinear", align_corners=True
+        _muscle(head.anatomy, draw)[None, None],
+        size=air.shape,
+        mode="trilinear",
+        align_corners=True,
     )[0, 0]
     both = made_fine(torch.stack((air, zones + grain)), head.tissue.shape)
     return both[0], both[1]
@@ -176,8 +183,8 @@ def _muscle(anatomy: Anatomy, draw: Draw) -> Tensor:
     """Return where there is muscle rather than fat, on the coarse grid."""
     x, y, z = torch.from_numpy(anatomy.atlas_points).to(draw.device)
     right = torch.stack((x.abs(), y, z))
-    total = torch.full_like(x, _MOSTLY_FAT)
-    for zone, weight in ((TEMPLE, 3.0), (NECK, 2.2), (THROAT, 1.6), (ORBIT, -1.5)):
+    total = draw.smooth(x.shape, _BELLY_SIGMA).mul_(_BELLY).add_(_MOSTLY_FAT)
+    for zone, weight in ((TEMPLE, 3.0), (NECK, 2.2), (THROAT, 1.6), (CHEEK, 1.2), (ORBIT, -1.5)):
         middle = torch.tensor(zone.middle_mm, device=draw.device).reshape(3, 1, 1, 1)
         half = torch.tensor(zone.half_axes_mm, device=draw.device).reshape(3, 1, 1, 1)
         squared = (((right - middle) / half) ** 2).sum(dim=0)
@@ -198,10 +205,10 @@ def _soft_hu(under_skin: Tensor, grain: Tensor, draw: Draw) -> Tensor:
 
 
 def _bone_hu(bone: Tensor, grain: Tensor, draw: Draw) -> Tensor:
-    """Return the density of bone: compact tables, and marrow between them."""
+    """Return the density of bone: a surface of voxels that are not all bone, compact tables, and marrow between them."""
     compact = draw.uniform(*_COMPACT_HU)
-    diploe = draw.uniform(*_DIPLOE_SHARE)
+    diploe, surface = draw.uniform(*_DIPLOE_SHARE), draw.uniform(*_SURFACE_SHARE)
     below = eroded(bone, 1)
-    inner = below.float().add_(eroded(below, 1))  # 0 in the table, 1 under it, 2 in the middle
-    marrow = (grain * _DIPLOE_TEXTURE).add_(diploe - 1.0).clamp_(-0.9, -0.1)
-    return marrow.mul_(inner).mul_(compact / 2.0).add_(compact)
+    inner = eroded(below, 1)
+    marrow = (grain * _DIPLOE_TEXTURE).add_(diploe - 1.0).clamp_(-0.8, 0.1).mul_(inner)
+    return marrow.add_(below, alpha=1.0 - surface).add_(surface).mul_(compact)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from torch import nn
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
+from ASPECTSLib.inference.pose import register_pose
 from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
-from ASPECTSLib.inference.registry import find_model, load_network
+from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, region_dice
@@ -36,6 +39,7 @@ from ASPECTSLib.training.patients import MAIN_IMAGE
 from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, reference_dwi
 from ASPECTSLib.training.tasks import TEST, PatientRecipe, split
 
+BRAIN_DICE, REGION_DICE = "brain, Dice", "twenty regions, mean Dice"
 SYNTHETIC_PATIENTS = 50
 ANATOMY_FOLDER, LESION_FOLDER = "anatomy/synthseg", "lesions/soop"
 CACHE_FOLDER = "aspects-cache"
@@ -83,12 +87,13 @@ def run_benchmark(
     Returns
     -------
     list of Metric
-        Mean Dice over cases with a bootstrap interval of 95 %; with fewer than five cases the lowest and the highest.
+        Mean Dice over cases, 0 for refused ones, with a bootstrap interval of 95 %; with fewer than five cases the
+        lowest and the highest.
 
     Raises
     ------
     UsageError
-        USAGE without a data folder or without models that can be measured.
+        USAGE without a data folder, without models that can be measured, or with too few anatomies to hold some out.
     """
     if data is None:
         raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
@@ -98,8 +103,11 @@ def run_benchmark(
     scores: dict[str, list[float]] = {}
     for count, case in enumerate(benchmark.cases(data, atlas, progress)):
         progress.stage(f"{name}: case {count + 1}", min(count / SYNTHETIC_PATIENTS, 0.99))
-        for metric, value in _measure(networks, case, prior).items():
+        for metric, value in _measure(networks, case, atlas, prior).items():
             scores.setdefault(metric, []).append(value)
+    if not scores:
+        message = f"expected models that the benchmark {name} can measure, got none of them"
+        raise UsageError(ErrorCode.USAGE, message)
     return [
         Metric(
             benchmark=name,
@@ -116,32 +124,44 @@ def run_benchmark(
 
 @dataclass(frozen=True, eq=False)
 class _Networks:
-    brain: object | None
-    cascade: RegionNetworks | None
+    """What is measured: the brain mask, the regions, or both; regions start from the brain mask's network."""
+
+    brain: nn.Module
+    regions: RegionNetworks | None
+    measures_brain: bool
 
 
 def _networks(models: Sequence[str]) -> _Networks:
     files = {file.card.task: file for file in map(find_model, models)}
-    brain = load_network(files["brain"]) if "brain" in files else None
-    cascade = None
-    if {"regions-coarse", "regions-fine"} & files.keys():
-        pair = [files.get(task) or find_model(task) for task in ("regions-coarse", "regions-fine")]
-        cascade = RegionNetworks(*map(load_network, pair))
-    if brain is None and cascade is None:
+    if not files.keys() & {"brain", "regions-coarse", "regions-fine"}:
         raise UsageError(ErrorCode.USAGE, "expected a model of the tasks brain or regions")
-    return _Networks(brain, cascade)
+    brain = load_network(files.get("brain") or find_model("brain"))
+    regions = None
+    if files.keys() & {"regions-coarse", "regions-fine"}:
+        fine = files.get("regions-fine") or find_model("regions-fine")
+        coarse = files.get("regions-coarse") or find_optional_model("regions-coarse")
+        regions = RegionNetworks(load_network(fine), load_network(coarse) if coarse else None)
+    return _Networks(brain, regions, "brain" in files)
 
 
-def _measure(networks: _Networks, case: _Case, prior: RegionPrior) -> dict[str, float]:
-    found = {}
-    if networks.brain is not None:
+def _measure(
+    networks: _Networks, case: _Case, atlas: Atlas, prior: RegionPrior
+) -> dict[str, float]:
+    """Return the overlaps of one case; 0 where a network's answer was refused, so that failures count."""
+    wants_regions = networks.regions is not None and case.regions is not None
+    found = dict.fromkeys(
+        [BRAIN_DICE] * networks.measures_brain + [REGION_DICE] * wants_regions, 0.0
+    )
+    with suppress(ContentRefusedError):
         mask = predict_brain(networks.brain, case.volume, case.modality)
-        found["brain, Dice"] = dice(mask.array, case.brain.array)
-    if networks.cascade is not None and case.regions is not None:
-        labels = predict_regions(
-            networks.cascade, case.volume, case.modality, prior, case.brain
-        ).labels.array
-        found["twenty regions, mean Dice"] = float(region_dice(labels, case.regions.array).mean())
+        if networks.measures_brain:
+            found[BRAIN_DICE] = dice(mask.array, case.brain.array)
+        if networks.regions is not None and case.regions is not None:
+            pose = register_pose(case.volume, mask, case.modality, atlas)
+            labels = predict_regions(
+                networks.regions, case.volume, case.modality, prior, mask, pose
+            ).labels
+            found[REGION_DICE] = float(region_dice(labels.array, case.regions.array).mean())
     return found
 
 
@@ -156,7 +176,13 @@ def _synthetic(modality: Modality, data: Path, atlas: Atlas, progress: Progress)
     """Make patients of the anatomies that no recipe trains on, with seeds that no recipe draws."""
     cache = data / CACHE_FOLDER if (data / CACHE_FOLDER).is_dir() else None
     anatomies = load_anatomies(data / ANATOMY_FOLDER, atlas, cache, progress)
-    _, held_out = split(anatomies, PatientRecipe().hold_out_every)
+    every = PatientRecipe().hold_out_every
+    if len(anatomies) < every:
+        message = (
+            f"expected at least {every} anatomies, of which some are held out, got {len(anatomies)}"
+        )
+        raise UsageError(ErrorCode.USAGE, message)
+    _, held_out = split(anatomies, every)
     sources = Sources(held_out, load_shapes(data / LESION_FOLDER, atlas, cache, progress))
     patients = replace(PatientRange(), scanners=_test_scanners())
     for number in range(SYNTHETIC_PATIENTS):
@@ -178,7 +204,7 @@ def _test_scanners() -> dict[Modality, Scanner]:
     return scanners
 
 
-_HELD_OUT = "synthetic patients of four anatomies that were not trained on"
+_HELD_OUT = "synthetic patients of anatomies that were not trained on"
 _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
     {
         "real-ct": _Benchmark(

@@ -18,6 +18,7 @@ from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.inputs import (
+    REST_OF_BRAIN,
     RegionPrior,
     intensities,
     label_centres,
@@ -38,7 +39,7 @@ from ASPECTSLib.training.cohort import (
 from ASPECTSLib.training.losses import IGNORED
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.tasks import TRAINING, VALIDATION, Prepared, parse_data, view_of
-from ASPECTSLib.training.views import REST_OF_BRAIN, Labelled, View
+from ASPECTSLib.training.views import Labelled, View
 
 NEED_BRAIN = frozenset({"brain"})
 """Tasks that cannot be learned without brain masks."""

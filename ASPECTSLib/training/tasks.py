@@ -12,7 +12,10 @@ from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
+from ASPECTSLib.synthesis.acquisition import AcquisitionRange
 from ASPECTSLib.synthesis.anatomy import Anatomy
+from ASPECTSLib.synthesis.any_contrast import AnyContrastScanner
+from ASPECTSLib.synthesis.distractors import DistractorRates
 from ASPECTSLib.synthesis.generator import PatientRange, Sources
 from ASPECTSLib.synthesis.placement import ShapeRange
 from ASPECTSLib.synthesis.scanners import SCANNERS
@@ -46,6 +49,9 @@ class PatientRecipe:
         Share of patients without an acute infarct.
     looks
         Samples made of each scan, one after another; best a multiple or a divisor of the batch.
+    contrast
+        `modality` imitates the scanners; `any` draws the brightness of each tissue, in healthy patients without
+        distractors, which is many times faster. `modalities` must then be NCCT alone.
     max_tilt_deg
         Largest rotation of the head about each axis.
     atlas_heads
@@ -67,6 +73,7 @@ class PatientRecipe:
     slice_mm: tuple[float, float] = (2.0, 7.0)
     healthy: float = 0.25
     looks: int = 1
+    contrast: str = "modality"
     max_tilt_deg: float = 20.0
     atlas_heads: int = 2
     validation_share: float = 0.2
@@ -75,6 +82,15 @@ class PatientRecipe:
         known = [modality.value for modality in MAIN_IMAGE]
         for name in self.modalities or ("none",):
             _check(name in known, "modalities", f"names out of {', '.join(known)}", name)
+        kinds = ("modality", "any")
+        _check(self.contrast in kinds, "contrast", f"one of {', '.join(kinds)}", self.contrast)
+        is_plain = self.modalities == (Modality.NCCT.value,)
+        _check(
+            self.contrast == "modality" or is_plain,
+            "modalities",
+            "NCCT alone with the contrast any",
+            self.modalities,
+        )
         for key in ("in_plane_mm", "slice_mm"):
             low, high = getattr(self, key)
             _check(0.2 <= low <= high <= 12.0, key, "two rising numbers of 0.2 to 12", (low, high))
@@ -91,6 +107,8 @@ class PatientRecipe:
 
     def patients(self) -> PatientRange:
         """Return how the recipe's patients differ."""
+        if self.contrast == "any":
+            return self._in_any_contrast()
         scanners = {}
         for modality, scanner in SCANNERS.items():
             # The console's grid matters little at the networks' spacing; a coarse one is fast to make.
@@ -98,6 +116,16 @@ class PatientRecipe:
             scanners[modality] = replace(scanner, scans=scans)
         shape = ShapeRange(max_tilt_deg=self.max_tilt_deg)
         return PatientRange(healthy=self.healthy, shape=shape, scanners=scanners)
+
+    def _in_any_contrast(self) -> PatientRange:
+        scans = AcquisitionRange(self.in_plane_mm, self.slice_mm)
+        none = DistractorRates(**{f.name: (0.0, 0.0) for f in fields(DistractorRates)})
+        return PatientRange(
+            healthy=1.0,
+            shape=ShapeRange(max_tilt_deg=self.max_tilt_deg),
+            distractors=none,
+            scanners={Modality.NCCT: AnyContrastScanner(scans)},
+        )
 
 
 @dataclass(frozen=True, eq=False)

