@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, contralateral
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, bounding_box
 
 Array = NDArray[np.floating]
 Mask = NDArray[np.bool_]
@@ -32,6 +32,9 @@ _HEAD_HU = -300.0
 _RAYS = 120
 _CROSS = np.array([[0.0, 0.25, 0.0], [0.25, 0.0, 0.25], [0.0, 0.25, 0.0]])
 _DEVIATION_PER_MEDIAN = 1.4826  # of absolute deviations, for normal noise
+_LEAST_VENTRICLE_MM2 = 150.0
+_FLUID_MARGIN_MM = 2.5
+_WALL_REACH_MM, _WALL_STEP_MM = 7.0, 0.5
 _LEAST_PROFILE = 8  # points
 _RAY_STEP_MM = 0.1
 
@@ -84,9 +87,28 @@ class HeadCt:
     @cached_property
     def from_skull_mm(self) -> NDArray[np.float32]:
         """Distance of brain from its border within the slice; 0 outside."""
-        return np.stack(
-            [ndimage.distance_transform_edt(image) * self.pixel_mm for image in self.brain]
-        ).astype(np.float32)
+        distance = np.zeros(self.brain.shape, np.float32)
+        rows, columns = self.box
+        for k, image in enumerate(self.brain[:, rows, columns]):
+            if image.any():
+                away = ndimage.distance_transform_edt(image)
+                distance[k, rows, columns] = away * self.pixel_mm
+        return distance
+
+    @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns with brain in any slice, and one more on each side."""
+        return bounding_box(self.brain, (0, 1, 1))[1:]
+
+    @cached_property
+    def from_ventricles_mm(self) -> NDArray[np.float32]:
+        """Distance from the ventricles' walls within the slice, negative inside; in the brain's box, else infinite."""
+        mask = ventricles(self)
+        signed = np.full(mask.shape, np.inf, np.float32)
+        for k in np.flatnonzero(mask.sum(axis=(1, 2)) * self.pixel_mm**2 > _LEAST_VENTRICLE_MM2):
+            outside, inside = (ndimage.distance_transform_edt(m) for m in (~mask[k], mask[k]))
+            signed[k] = (outside - inside) * self.pixel_mm
+        return signed
 
     @cached_property
     def vertex(self) -> int:
@@ -177,7 +199,7 @@ def slice_correlation(ct: HeadCt, patches: NoisePatches) -> float:
     products, powers = [], []
     for place, residual in zip(patches.places, patches.residuals, strict=True):
         if place[0] + 1 < len(ct.hu):
-            above = _residual(_part(ct.hu, place + (1, 0, 0), size))
+            above = _residual(_part(ct.hu, place + np.array([1, 0, 0]), size))
             products.append((residual * above).mean())
             powers.append(np.sqrt((residual**2).mean() * (above**2).mean()))
     return float(np.sum(products) / np.sum(powers))
@@ -194,39 +216,32 @@ def brain_percentiles(ct: HeadCt, percents: tuple[float, ...]) -> Array:
 
 
 def ventricles(ct: HeadCt) -> Mask:
-    """Return fluid far from the skull."""
+    """Return fluid far from the skull, within the rows and columns of the brain's box."""
     median = brain_percentiles(ct, (50.0,))[0]
-    fluid = (ct.smooth < median - _FLUID_DROP_HU) & (ct.from_skull_mm > _DEEP_MM)
+    smooth, depth = _boxed(ct, ct.smooth), _boxed(ct, ct.from_skull_mm)
+    fluid = (smooth < median - _FLUID_DROP_HU) & (depth > _DEEP_MM)
     opened = ndimage.binary_opening(fluid, np.ones((1, 3, 3)), iterations=2)
     labels, count = ndimage.label(opened)
     if not count:
         return opened
-    sizes = ndimage.sum_labels(opened, labels, range(1, count + 1))
+    sizes = np.bincount(labels.ravel())[1:]
     return np.isin(labels, 1 + np.flatnonzero(sizes > 0.2 * sizes.max()))
 
 
 def fluid_hu(ct: HeadCt) -> float:
     """Return the density of the ventricles' middle; nan where they are too narrow."""
-    inner = np.stack(
-        [ndimage.distance_transform_edt(m) * ct.pixel_mm > 2.5 for m in ventricles(ct)]
-    )
-    return float(ct.hu[inner].mean()) if inner.sum() > 50 else float("nan")
+    signed = ct.from_ventricles_mm
+    inner = signed < -_FLUID_MARGIN_MM
+    return float(_boxed(ct, ct.hu)[inner].mean()) if inner.sum() > 50 else float("nan")
 
 
 def ventricle_profile(ct: HeadCt) -> tuple[Array, Array]:
     """Return distances from the ventricles' walls, mm, outwards, and the mean density there."""
-    mask = ventricles(ct)
-    used = [k for k in range(len(mask)) if mask[k].sum() * ct.pixel_mm**2 > 150.0]
-    sums: dict[int, list[float]] = {}
-    for k in used:
-        away = ndimage.distance_transform_edt(~mask[k]) - ndimage.distance_transform_edt(mask[k])
-        signed = away * ct.pixel_mm
-        near = np.abs(signed) < 7.0
-        steps = np.rint(signed[near] / 0.5).astype(int)
-        for step in np.unique(steps):
-            sums.setdefault(int(step), []).append(float(ct.hu[k][near][steps == step].mean()))
-    steps_found = sorted(sums)
-    return np.array(steps_found) * 0.5, np.array([np.mean(sums[s]) for s in steps_found])
+    near = np.abs(ct.from_ventricles_mm) < _WALL_REACH_MM
+    steps = np.rint(ct.from_ventricles_mm[near] / _WALL_STEP_MM).astype(int)
+    found = np.unique(steps)
+    values = _boxed(ct, ct.hu)[near]
+    return found * _WALL_STEP_MM, ndimage.mean(values, steps, found)
 
 
 def ventricle_wall_mm(ct: HeadCt) -> float:
@@ -356,6 +371,10 @@ def _region_medians(ct: HeadCt) -> dict[int, float]:
         for r in REGIONS
         if sizes[r.label] > 50
     }
+
+
+def _boxed(ct: HeadCt, array: Array) -> Array:
+    return array[(slice(None), *ct.box)]
 
 
 def _part(array: Array, place: NDArray[np.intp], size: int) -> Array:

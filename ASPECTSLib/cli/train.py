@@ -118,8 +118,8 @@ def _lesson(recipe: Recipe, arguments: argparse.Namespace, progress: Progress) -
 def _summary(trained: Trained) -> str:
     standing, model = trained.result.standing, trained.model
     lines = [f"{model.name}: {standing.step} steps"]
-    if standing.best_dice is not None:
-        lines[0] += f", validation Dice {standing.best_dice:.3f} at step {standing.best_step}"
+    if standing.best_step is not None:
+        lines[0] += f", the weights of step {standing.best_step} were the best"
     for metric in model.card.metrics:
         low, high = metric.interval
         number = f"{metric.value:.3f} ({low:.3f} to {high:.3f}), n = {metric.n}"

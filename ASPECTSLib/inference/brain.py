@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import nn
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
@@ -19,6 +21,11 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
 BRAIN_MODEL = "brain"
+
+_BRAIN_HU = (
+    -20.0,
+    100.0,
+)  # fluid to fresh blood; what lies inside and is denser is filled in again
 
 
 def predict_brain(network: nn.Module, volume: Volume, modality: Modality) -> Volume:
@@ -49,6 +56,16 @@ def predict_brain(network: nn.Module, volume: Volume, modality: Modality) -> Vol
     inside = grid.with_array((difference[1] - difference[0]).astype(np.float32))
     # Interpolating logits, not labels, keeps the border smooth between voxels of the grid.
     mask = resample(inside, volume, fill=-1.0).array > 0
+    if modality.dicom_modality == "CT":
+        mask = _without_bone(volume, mask)
     if not mask.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain in the scan, found none")
     return volume.with_array(largest_component(mask))
+
+
+def _without_bone(volume: Volume, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Take bone and air at the border off a mask: on CT their density is known better than a network sees it."""
+    low, high = _BRAIN_HU
+    tissue = mask & (volume.array > low) & (volume.array < high)
+    kept = largest_component(tissue)
+    return np.stack([ndimage.binary_fill_holes(image) for image in kept]) & mask

@@ -28,7 +28,7 @@ from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
-_POSES = 3  # the fine network is asked again in the pose that its own regions have
+_POSES = 2  # the fine network is asked again in the pose that its own regions have
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ASPECTSLib.atlas.tissues import Tissue
 from ASPECTSLib.geometry import Box
-from ASPECTSLib.synthesis.anatomy import COARSE_STEP, Anatomy
+from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.fields import blurred, made_fine, voxel_of
 from ASPECTSLib.synthesis.head import Head
@@ -205,7 +205,7 @@ def _soft_hu(under_skin: Tensor, grain: Tensor, draw: Draw) -> Tensor:
 
 
 def _bone_hu(bone: Tensor, grain: Tensor, draw: Draw) -> Tensor:
-    """Return the density of bone: a surface of voxels that are not all bone, compact tables, and marrow between them."""
+    """Return the density of bone: a surface that is not all bone, compact tables, and marrow between them."""
     compact = draw.uniform(*_COMPACT_HU)
     diploe, surface = draw.uniform(*_DIPLOE_SHARE), draw.uniform(*_SURFACE_SHARE)
     below = eroded(bone, 1)

@@ -72,3 +72,20 @@ def test_a_head_in_which_no_brain_is_seen_is_refused(scan):
     with pytest.raises(ContentRefusedError, match=r"expected a brain .* found none") as refused:
         predict_brain(blind, scan, Modality.NCCT)
     assert refused.value.code is ErrorCode.NO_BRAIN
+
+
+def test_on_ct_the_mask_ends_at_the_bone(scan, points, brain):
+    seen_in_bone = SoftTissue(
+        low=0.1, high=2.0
+    )  # takes bone, which is at the top of the window, for brain
+    mask = predict_brain(seen_in_bone, scan, Modality.NCCT)
+    bone = ellipsoid(points, (74.0, 90.0, 70.0), MIDDLE_MM) & ~brain
+    assert not (mask.array & bone).any()
+    assert dice(mask.array, brain) > 0.95
+
+
+def test_calcification_and_vessels_within_the_brain_belong_to_it(scan, points):
+    vessel = ellipsoid(points, (8.0, 8.0, 10.0), MIDDLE_MM)
+    bright = scan.with_array(np.where(vessel, 300.0, scan.array))
+    mask = predict_brain(SoftTissue(low=0.1, high=2.0), bright, Modality.CTA)
+    assert mask.array[vessel].all()

@@ -76,17 +76,17 @@ def known_cascade(scan, prior, truth_on, pose=POSE):
     coarse = KnownLabels(truth_on(head_grid(scan, Modality.NCCT), pose), COUNT + 2)
     image = intensities(scan, Modality.NCCT)
     found = find_pose(coarse, image, scan, Modality.NCCT, prior)
-    return RegionNetworks(coarse, KnownLabels(truth_on(region_grid(found), pose), COUNT + 1))
+    return RegionNetworks(KnownLabels(truth_on(region_grid(found), pose), COUNT + 1), coarse)
 
 
 @pytest.fixture(scope="module")
 def predicted(cascade, scan, prior, mask):
-    return predict_regions(cascade, scan, Modality.NCCT, prior, mask)
+    return predict_regions(cascade, scan, Modality.NCCT, prior, mask, POSE)
 
 
 def with_fine_labels(cascade, change):
     labels = cascade.fine.labels.numpy().astype(np.uint8)
-    return RegionNetworks(cascade.coarse, KnownLabels(change(labels), COUNT + 1))
+    return RegionNetworks(KnownLabels(change(labels), COUNT + 1), cascade.coarse)
 
 
 def test_the_pose_is_recovered(predicted, prior):
@@ -108,7 +108,7 @@ def test_regions_are_where_the_networks_see_them(predicted, truth_on, scan, mask
 def test_regions_end_at_the_mask(cascade, scan, prior, mask):
     half = mask.array.copy()
     half[:, :, : SCAN_SHAPE[2] // 2] = False
-    part = predict_regions(cascade, scan, Modality.NCCT, prior, mask.with_array(half))
+    part = predict_regions(cascade, scan, Modality.NCCT, prior, mask.with_array(half), POSE)
     assert not part.labels.array[~half].any()
     assert part.labels.array[half].any()
 
@@ -120,7 +120,7 @@ def test_the_mirrored_scan_has_the_mirrored_regions(predicted, scan, prior, mask
 
     other = mirrored(scan)
     cascade = known_cascade(other, prior, mirrored_truth)
-    found = predict_regions(cascade, other, Modality.NCCT, prior, mirrored(mask))
+    found = predict_regions(cascade, other, Modality.NCCT, prior, mirrored(mask), POSE)
     expected = swap_sides(predicted.labels.array[..., ::-1])
     assert region_dice(found.labels.array, expected).min() > 0.97
     np.testing.assert_allclose(
@@ -149,15 +149,25 @@ def test_what_lies_apart_from_a_region_is_not_of_it(cascade, scan, prior, mask, 
         middle[10:13, 40:46] = 5  # M1, far from where it is
         return littered
 
-    found = predict_regions(with_fine_labels(cascade, litter), scan, Modality.NCCT, prior, mask)
+    found = predict_regions(
+        with_fine_labels(cascade, litter), scan, Modality.NCCT, prior, mask, POSE
+    )
     assert region_dice(found.labels.array, predicted.labels.array).min() > 0.97
 
 
-def test_without_any_region_nothing_is_certain(cascade, scan, prior, mask):
+def test_a_fine_network_that_sees_no_region_is_refused(cascade, scan, prior, mask):
     blind = with_fine_labels(cascade, np.zeros_like)
-    found = predict_regions(blind, scan, Modality.NCCT, prior, mask)
-    assert not found.labels.array.any()
-    assert found.certainty == 0.0
+    with pytest.raises(ContentRefusedError, match="found 0 of them"):
+        predict_regions(blind, scan, Modality.NCCT, prior, mask, POSE)
+
+
+def test_without_a_coarse_network_the_pose_is_the_registered_one(
+    cascade, scan, prior, mask, predicted
+):
+    posed = predict_regions(
+        RegionNetworks(cascade.fine), scan, Modality.NCCT, prior, mask, predicted.scan_from_atlas
+    )
+    assert region_dice(posed.labels.array, predicted.labels.array).min() > 0.9
 
 
 def test_brain_outside_of_the_regions_does_not_count_for_the_pose(scan, prior, cascade):
@@ -174,11 +184,11 @@ def test_too_few_regions_are_refused(scan, prior, mask, cascade, seen):
     labels = cascade.coarse.labels.numpy().astype(np.uint8)
     some = KnownLabels(np.where(np.isin(labels, seen), labels, 0).astype(np.uint8), COUNT + 2)
     with pytest.raises(ContentRefusedError, match=f"found {len(seen)} of them") as refused:
-        predict_regions(RegionNetworks(some, cascade.fine), scan, Modality.NCCT, prior, mask)
+        predict_regions(RegionNetworks(cascade.fine, some), scan, Modality.NCCT, prior, mask, POSE)
     assert refused.value.code is ErrorCode.NO_BRAIN
 
 
 def test_an_empty_mask_is_refused(cascade, scan, prior, mask):
     nothing = mask.with_array(np.zeros_like(mask.array))
     with pytest.raises(ContentRefusedError, match="got an empty one"):
-        predict_regions(cascade, scan, Modality.NCCT, prior, nothing)
+        predict_regions(cascade, scan, Modality.NCCT, prior, nothing, POSE)

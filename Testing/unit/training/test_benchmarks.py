@@ -46,6 +46,8 @@ def models(monkeypatch):
         return SimpleNamespace(card=SimpleNamespace(task=name))
 
     monkeypatch.setattr(benchmarks, "find_model", find)
+    monkeypatch.setattr(benchmarks, "find_optional_model", find)
+    monkeypatch.setattr(benchmarks, "register_pose", lambda *_: "pose")
     monkeypatch.setattr(benchmarks, "load_network", lambda file: f"network of {file.card.task}")
     monkeypatch.setattr(benchmarks, "region_prior", lambda _atlas: "prior")
     monkeypatch.setattr(benchmarks, "load_atlas", lambda: "atlas")
@@ -68,8 +70,8 @@ def real(monkeypatch):
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
         return volume.with_array(state.brain)
 
-    def predict_regions(networks, volume, modality, prior, mask):
-        assert prior == "prior"
+    def predict_regions(networks, volume, modality, prior, mask, pose):
+        assert (prior, pose) == ("prior", "pose")
         assert mask.array.dtype == bool
         state.asked.append((networks.coarse, networks.fine, modality))
         if state.labels is None:
