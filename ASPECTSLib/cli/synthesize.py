@@ -24,7 +24,7 @@ MAX_CASES = 9999
 
 _SLICE_LIMITS_MM = (0.5, 12.0)
 _MAX_HOURS = 10_000.0
-_WITHOUT_CACHE = "Each head of --anatomy that is used is prepared first, about 20 s each; --cache DIR keeps them."
+WITHOUT_CACHE = "Each head of --anatomy that is used is prepared first, about 20 s each; --cache DIR keeps them."
 _WITHOUT_MATPLOTLIB = f"matplotlib is not installed: there is no {MONTAGE_FILE}"
 _MONTAGE_TITLE = "Synthetic patients, made by a program: no scans of people"
 
@@ -77,7 +77,9 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="keep prepared anatomies and lesions there"
     )
-    parser.add_argument("--device", metavar="NAME", help="auto (default), cpu or cuda")
+    parser.add_argument(
+        "--device", metavar="NAME", help="auto, cpu or cuda (default: auto, or as the recipe says)"
+    )
     parser.add_argument("--progress", choices=("text", "json"), default="text")
 
 
@@ -93,7 +95,7 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         check_output(arguments.output)
         plan, material = _plan(arguments), _material(arguments, progress)
         if arguments.progress != "json" and arguments.anatomy and not arguments.cache:
-            console.show(_WITHOUT_CACHE)
+            console.show(WITHOUT_CACHE)
         with staging_folder(arguments.output) as staging:
             rows = _write(plan, material, arguments, staging, progress)
             has_picture = _draw(rows, staging)

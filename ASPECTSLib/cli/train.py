@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ASPECTSLib.cli.console import Console, interruptible
-from ASPECTSLib.cli.synthesize import add_source_arguments, open_material
+from ASPECTSLib.cli.synthesize import WITHOUT_CACHE, add_source_arguments, open_material
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         folder = arguments.output or Path(f"{recipe.name}-run")
         check_run(recipe, folder, resume=arguments.resume)
         init = None if arguments.init is None else find_model(arguments.init)
+        if arguments.progress != "json" and arguments.anatomy and not arguments.cache:
+            console.show(WITHOUT_CACHE)
         lesson = _lesson(recipe, arguments, progress)
         trained = train(recipe, lesson, folder, progress, resume=arguments.resume, init=init)
     if arguments.progress != "json":

@@ -31,9 +31,9 @@ _WINDOWS = {Modality.NCCT: (0.0, 80.0), Modality.CTA: (0.0, 160.0), Modality.CBF
 """In HU and mL/100 g/min; the brightest voxels of a slice of any other modality are white."""
 
 _BRIGHTEST_PERCENTILE = 99.8
-_FIELD_MM = (184.0, 224.0)  # right to left, back to front
+_FIELD_MM = (200.0, 240.0)  # right to left, back to front
 _PIXEL_MM = 0.8
-_TILE_INCHES = 1.84
+_TILE_INCHES = 2.0
 _CAPTION_INCHES = 2.1
 _TITLE_INCHES = 0.75
 _FOOT_INCHES = 0.3

@@ -19,6 +19,7 @@ from ASPECTSLib.synthesis.placement import Placement, sample
 
 _SUBSLICE_MM = 2.8  # sampled once; what lies within is averaged beforehand
 _MAX_SUBSLICES = 4
+_SOFT_FROM = 2.0  # voxels
 _FINE_PIXEL_MM = (
     0.56  # finer ones hold nothing that a head of 1 mm voxels would show: every second is sampled
 )
@@ -134,7 +135,7 @@ def scan_volumes(volumes: Tensor, placement: Placement, acquisition: Acquisition
     grid = acquisition.grid
     pixel_mm, _, thickness_mm = acquisition.spacing_mm
     step = 2 if pixel_mm <= _FINE_PIXEL_MM else 1
-    parts = min(max(math.ceil(thickness_mm / _SUBSLICE_MM), 1), _MAX_SUBSLICES)
+    parts = min(max(round(thickness_mm / _SUBSLICE_MM), 1), _MAX_SUBSLICES)
     across = _across(grid, placement, parts)
     averaged = averaged_along_k(volumes, thickness_mm / parts)
     slices = [
@@ -143,7 +144,7 @@ def scan_volumes(volumes: Tensor, placement: Placement, acquisition: Acquisition
     ]
     scan = torch.stack(slices, dim=1)
     if step == 2:
-        scan = _doubled(scan)[..., : grid.size[1], : grid.size[0]]
+        scan = _doubled(_doubled(scan, 2, grid.size[1]), 3, grid.size[0])
     return blur_in_plane(scan, acquisition.kernel_mm / pixel_mm)
 
 
@@ -174,19 +175,29 @@ def scan_labels(labels: Tensor, placement: Placement, grid: Volume) -> NDArray[n
 
 def averaged_along_k(volumes: Tensor, width: float) -> Tensor:
     """Average volumes of shape (channels, k, j, i) over a width in voxels along k; beyond the ends lie 0."""
-    if width <= 1.0:
-        return volumes
-    reach = math.ceil((width - 1.0) / 2.0)
-    end = (
-        (width - 1.0) / 2.0 - (reach - 1)
-    ) / width  # share of the outermost voxels, which lie in it in part
-    total = volumes / width
+    middle, *others = slice_weights(width)
     size = volumes.shape[1]
-    for shift in range(1, min(reach, size - 1) + 1):
-        share = end if shift == reach else 1.0 / width
-        total[:, shift:].add_(volumes[:, : size - shift], alpha=share)
-        total[:, : size - shift].add_(volumes[:, shift:], alpha=share)
+    total = volumes * middle
+    for shift, weight in enumerate(others[: size - 1], start=1):
+        total[:, shift:].add_(volumes[:, : size - shift], alpha=weight)
+        total[:, : size - shift].add_(volumes[:, shift:], alpha=weight)
     return total
+
+
+def slice_weights(width: float) -> list[float]:
+    """Return the weights of a voxel and of its neighbours, the nearest first, in an average over a width in voxels.
+
+    From two voxels on, the ends are soft: that evens out what is sampled every so many voxels, and slices of helical
+    scans have such ends too.
+    """
+    if width <= 1.0:
+        return [1.0]
+    reach = math.ceil((width - 1.0) / 2.0)
+    end = (width - 1.0) / 2.0 - (reach - 1)  # part of the outermost voxels that lies in it
+    box = np.array([end, *[1.0] * (2 * reach - 1), end]) / width
+    if width >= _SOFT_FROM:
+        box = np.convolve(box, (0.25, 0.5, 0.25))
+    return box[len(box) // 2 :].tolist()
 
 
 def blur_in_plane(volumes: Tensor, sigma_pixels: float) -> Tensor:
@@ -268,29 +279,35 @@ def _across(grid: Volume, placement: Placement, parts: int) -> Tensor:
     return offsets[:, None, None, None] * step
 
 
-def _doubled(scan: Tensor) -> Tensor:
-    """Insert the mean between neighbouring rows and columns; shape (channels, slices, rows, columns)."""
-    for axis in (2, 3):
-        size = scan.shape[axis]
-        first, second = scan.narrow(axis, 0, size - 1), scan.narrow(axis, 1, size - 1)
-        between = torch.stack((first, (first + second) / 2), dim=axis + 1).flatten(axis, axis + 1)
-        scan = torch.cat((between, scan.narrow(axis, size - 1, 1)), dim=axis)
-    return scan
+def _doubled(scan: Tensor, axis: int, size: int) -> Tensor:
+    """Interpolate along an axis what `_slices` sampled at every second voxel, to a number of voxels."""
+    first = _second_start(size) / -2.0
+    here, there = (
+        scan.narrow(axis, 0, scan.shape[axis] - 1),
+        scan.narrow(axis, 1, scan.shape[axis] - 1),
+    )
+    pairs = torch.stack([torch.lerp(here, there, first + half) for half in (0.0, 0.5)], axis + 1)
+    return pairs.flatten(axis, axis + 1).narrow(axis, 0, size)
+
+
+def _second_start(size: int) -> float:
+    """Return where to start when every second of some voxels is sampled, so that both ends are alike."""
+    return 0.0 if size % 2 else -0.5
 
 
 def _slices(grid: Volume, device: torch.device, step: int = 1) -> Iterator[Tensor]:
-    """Give the places of each slice's voxels, or of every so-manieth to beyond the last, RAS mm.
+    """Give the places of each slice's voxels, or of every second one to beyond the ends, RAS mm.
 
     Shape (rows, columns, 3).
     """
     columns, rows, slices = grid.size
-    j, i = torch.meshgrid(
-        *(
-            torch.arange(0, n - 1 + step, step, dtype=torch.float32, device=device)
-            for n in (rows, columns)
-        ),
-        indexing="ij",
-    )
+    along = [
+        torch.arange(n, dtype=torch.float32, device=device)
+        if step == 1
+        else 2.0 * torch.arange(n // 2 + 2 - (n + 1) % 2, device=device) + _second_start(n)
+        for n in (rows, columns)
+    ]
+    j, i = torch.meshgrid(*along, indexing="ij")
     matrix = torch.from_numpy(grid.affine.astype(np.float32)).to(device)
     in_plane = torch.stack((i, j), dim=-1) @ matrix[:3, :2].T + matrix[:3, 3]
     for k in range(slices):

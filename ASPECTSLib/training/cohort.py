@@ -268,7 +268,7 @@ def _mask(scan: LabelledScan, image: Volume, name: str) -> Volume:
 
 def _check_infarct(scan: LabelledScan) -> None:
     if (scan.folder / INFARCT_FILE).is_file():
-        _mask(scan, _read(scan, IMAGE_FILE), INFARCT_FILE)
+        _mask(scan, _read(scan, REGIONS_FILE), INFARCT_FILE)  # which lie where the image lies
 
 
 def _in_units(scan: LabelledScan, image: Volume) -> Volume:

@@ -198,14 +198,13 @@ def _validated(
 
 
 def _metric(values: list[float], lesson: Lesson, of_regions: bool) -> Metric:
-    kind = "synthetic patients" if lesson.synthetic else "cases"
     return Metric(
         benchmark="validation",
-        metric=f"{'regions, mean ' if of_regions else ''}Dice on the network's grid",
+        metric=f"{'regions, mean ' if of_regions else ''}Dice on the network's grid, by scan",
         value=round(float(np.mean(values)), 4),
         interval=mean_interval(values),
         n=len(values),
-        data=f"{kind} that were not trained on but chose the weights",
+        data="patients that were not trained on but chose the weights",
         synthetic=lesson.synthetic,
     )
 

@@ -150,7 +150,8 @@ def cohort_lesson(recipe: Recipe, cohort: Cohort, material: Material) -> Lesson:
         "scans": [f"{scan.case}/{scan.folder.name}" for scan in cohort.scans],
         "split": split,
     }
-    facts = {"cases": len(cohort.cases), "scans": len(cohort.scans)}
+    wanted = [s for s in cohort.scans if s.modality.value in parse_data(recipe.data).modalities]
+    facts = {"cases": len({scan.case for scan in wanted}), "scans": len(wanted)}
     return Lesson(_remembering(prepared), cohort.sources, cohort.synthetic, record, facts)
 
 

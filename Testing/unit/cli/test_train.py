@@ -63,7 +63,7 @@ def test_a_cancelled_run_goes_on_as_if_it_had_not_been_and_exports_the_same_mode
     outcome = run(*TRAIN, "-o", whole)
     assert outcome.exit_code == ExitCode.RESULT, outcome.err
     assert "regions-tiny: 8 steps, the weights of step 8 were the best" in outcome.out
-    assert "regions, mean Dice on the network's grid: 0." in outcome.out
+    assert "regions, mean Dice on the network's grid, by scan: 0." in outcome.out
     losses = [loss for _, loss in read_log(whole)["loss/training"]]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
 

@@ -60,8 +60,8 @@ def test_the_second_level_lies_above_the_first(volumes):
 
 def test_tiles_have_one_scale_whatever_the_grid(volumes):
     coarse = [Volume(v.array[:, ::2, ::2], v.affine @ np.diag([2.0, 2, 1, 1])) for v in volumes]
-    assert key_tiles(*coarse, Modality.NCCT)[0].image.shape == (280, 230)
-    assert key_tiles(*volumes, Modality.NCCT)[0].image.shape == (280, 230)
+    assert key_tiles(*coarse, Modality.NCCT)[0].image.shape == (300, 250)
+    assert key_tiles(*volumes, Modality.NCCT)[0].image.shape == (300, 250)
 
 
 def test_diffusion_is_windowed_by_its_own_brightness(volumes):
