@@ -51,7 +51,7 @@ class AcquisitionRange:
     slice_mm: tuple[float, float] = (0.6, 8.0)
     field_mm: tuple[float, float] = (205.0, 250.0)
     height_mm: tuple[float, float] = (140.0, 175.0)
-    kernel_mm: tuple[float, float] = (0.35, 0.85)
+    kernel_mm: tuple[float, float] = (0.25, 0.8)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ FRESH_BLOOD_HU = 65.0  # clotted, 50 to 90 HU
 # below, as domain_check.py measures them. The ranges are wider on both sides.
 _SHIFT_HU = (-4.0, 8.0)
 _FLUID_SHIFT_SHARE = 0.7  # of the brain's shift
-_FLUID_SPREAD_HU = 1.5
+_FLUID_SPREAD_HU = 2.0
 _SULCI_EXCESS_HU = (
     1.0,
     9.0,
@@ -40,7 +40,7 @@ _GREY_WHITE_FACTOR = (0.45, 1.25)  # of the atlas's difference of 8 HU
 _TEXTURE_HU = 0.8  # of normal tissue, over centimetres
 _TEXTURE_SIGMA_MM = 10.0
 _SIDE_GRADIENT_HU = 0.7  # left against right, from beam hardening off centre
-_RIM_HU = (0.0, 80.0)  # what bone all around would add to brain
+_RIM_HU = (-15.0, 80.0)  # what bone all around would add to brain
 _RIM_SIGMA_POINTS = 2.0  # of the coarse grid: 8 mm
 _FIRST_HOURS = 6.0
 _LAST_HOURS = 24.0

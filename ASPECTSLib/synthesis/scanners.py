@@ -38,7 +38,7 @@ _SLICE_MM = 5.0  # that noise is given for
 _DETECTOR_BLUR_MM = (0.1, 0.25)
 _STEEPNESS = (1.3, 2.1)
 _RAMP = (0.4, 0.95)
-_SLICE_CORRELATION = (0.0, 0.45)
+_SLICE_CORRELATION = (0.0, 0.5)
 _CBF_CUT_PER_MM = 0.08  # maps are made of images smoothed over 5 mm
 
 Images = dict[str, NDArray[np.generic]]
@@ -172,7 +172,7 @@ class DwiScanner(Scanner):
     """
 
     b_value: float = 1000.0
-    noise: tuple[float, float] = (0.02, 0.09)
+    noise: tuple[float, float] = (0.02, 0.13)
     stripped: float = 0.25
 
     def placed(self, head: Head, placement: Placement, draw: Draw) -> Placement:

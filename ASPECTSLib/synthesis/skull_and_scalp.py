@@ -48,15 +48,16 @@ OTIC_CAPSULE = Zone((26.0, -32.0, -40.0), (16.0, 11.0, 9.0))
 LENS = Zone((33.0, 64.0, -44.0), (4.5, 2.2, 4.5))
 
 # Densities, HU, from textbooks of CT: fat -120 to -70, muscle 40 to 65, marrow of the diploe 300 to 900, compact bone
-# 1000 to 2000. Patients and scanners differ in bone: medians of the vault above 300 HU were 655 to 1130 in five scans
-# of 4 to 9 mm slices, as domain_check.py measures them.
+# 1000 to 2000; old skulls are dense throughout. Patients and scanners differ in bone: medians of the vault above 300 HU
+# were 655 to 1130 in five scans of 4 to 9 mm slices, as domain_check.py measures them.
 _FAT_HU = (-112.0, -85.0)
 _MUSCLE_HU = (42.0, 58.0)
 _SKIN_HU = (25.0, 70.0)
-_COMPACT_HU = (1050.0, 2000.0)
-_DIPLOE_SHARE = (0.5, 1.0)  # of compact bone
+_COMPACT_HU = (800.0, 1900.0)
+_DIPLOE_SHARE = (0.5, 1.3)  # of compact bone
 _DIPLOE_TEXTURE = 0.2
-_SURFACE_SHARE = (0.55, 0.95)  # of compact bone, in voxels at its surface
+_MARROW_LIMITS = (-0.8, 0.4)  # of its difference from compact bone, as a share
+_SURFACE_SHARE = (0.35, 0.9)  # of compact bone, in voxels at its surface
 _OTIC_HU = 500.0  # more than compact bone
 _CELL_HU = -850.0
 _VITREOUS_HU = (4.0, 16.0)
@@ -210,5 +211,5 @@ def _bone_hu(bone: Tensor, grain: Tensor, draw: Draw) -> Tensor:
     diploe, surface = draw.uniform(*_DIPLOE_SHARE), draw.uniform(*_SURFACE_SHARE)
     below = eroded(bone, 1)
     inner = eroded(below, 1)
-    marrow = (grain * _DIPLOE_TEXTURE).add_(diploe - 1.0).clamp_(-0.8, 0.1).mul_(inner)
+    marrow = (grain * _DIPLOE_TEXTURE).add_(diploe - 1.0).clamp_(*_MARROW_LIMITS).mul_(inner)
     return marrow.add_(below, alpha=1.0 - surface).add_(surface).mul_(compact)

@@ -9,10 +9,11 @@ from ASPECTSLib import delineation
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.delineation import RegionSource, delineate
 from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.evidence import average_slices
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
-from ASPECTSLib.preprocessing.handedness import mirror
+from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import MIN_AGREEMENT
 
@@ -34,10 +35,13 @@ def registered(head, atlas):
 
 
 @pytest.fixture
-def predicted(monkeypatch):
-    """Let the networks answer with label maps that the test gives."""
+def predicted(monkeypatch, head):
+    """Let the networks answer with label maps of the scan, which they see in the agreed handedness."""
 
     def answer_with(labels):
+        if is_heavier_on_the_left(average_slices(head)):
+            labels = mirror(labels)
+            labels = labels.with_array(swap_sides(labels.array))
         monkeypatch.setattr(delineation, "_models", lambda _source: MODELS)
         monkeypatch.setattr(delineation, "_predict", lambda *_arguments: labels)
 

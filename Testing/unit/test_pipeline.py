@@ -34,6 +34,7 @@ STAGES = (
     "affine registration",
     "deformable registration",
     "regions",
+    "regions by network",
     "scoring",
 )
 WRITING_STAGES = ("picture", "writing")
