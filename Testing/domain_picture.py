@@ -113,7 +113,7 @@ def noise_by_thickness(axis: Axes, domains: Domains) -> None:
     """Draw the noise of each scan over its slice thickness."""
     for colour, cts in zip(_COLOURS, domains.cts, strict=True):
         points = [(ct.slice_mm, noise.deviation) for ct, noise in cts if noise]
-        axis.loglog(*zip(*points, strict=True), "o", color=colour, ms=4)
+        axis.plot(*zip(*points, strict=True), "o", color=colour, ms=4)
     axis.set_title("noise [HU] by slices [mm]", fontsize=8)
 
 

@@ -38,29 +38,33 @@ class AcquisitionRange:
     in_plane_mm
         Pixel spacing.
     slice_mm
-        Distance of slices, which is their thickness too; drawn evenly by its logarithm.
+        Distance of slices; drawn evenly by its logarithm.
     field_mm
         Width of the field of view.
     height_mm
         Coverage from foot to head.
     kernel_mm
         Standard deviation of the kernel's blur, in-plane.
+    overlap
+        How much thicker slices are than their distance, as a share of it; helical scans are often reconstructed so.
     """
 
     in_plane_mm: tuple[float, float] = (0.4, 0.6)
     slice_mm: tuple[float, float] = (0.6, 8.0)
     field_mm: tuple[float, float] = (205.0, 250.0)
     height_mm: tuple[float, float] = (140.0, 175.0)
-    kernel_mm: tuple[float, float] = (0.25, 0.8)
+    kernel_mm: tuple[float, float] = (0.25, 0.75)
+    overlap: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """One scan's grid and kernel."""
+    """One scan's grid, kernel and overlap of slices."""
 
     size: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     kernel_mm: float
+    overlap: float = 0.0
 
     @property
     def grid(self) -> Volume:
@@ -68,6 +72,16 @@ class Acquisition:
         shape = self.size[::-1]
         empty = np.zeros(shape, np.uint8)
         return Volume(empty, centred_affine(shape, np.array(self.spacing_mm)))
+
+    @property
+    def thickness_mm(self) -> float:
+        """How thick slices are."""
+        return self.spacing_mm[2] * (1.0 + self.overlap)
+
+    @property
+    def slice_correlation(self) -> float:
+        """Of the noise of neighbouring slices: the share of their rays that they have in common."""
+        return self.overlap / (1.0 + self.overlap)
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,10 @@ def draw_acquisition(scans: AcquisitionRange, draw: Draw) -> Acquisition:
     width = round(draw.uniform(*scans.field_mm) / in_plane)
     slices = max(round(draw.uniform(*scans.height_mm) / slice_mm), 2)
     return Acquisition(
-        (width, width, slices), (in_plane, in_plane, slice_mm), draw.uniform(*scans.kernel_mm)
+        size=(width, width, slices),
+        spacing_mm=(in_plane, in_plane, slice_mm),
+        kernel_mm=draw.uniform(*scans.kernel_mm),
+        overlap=draw.uniform(*scans.overlap),
     )
 
 
@@ -133,10 +150,10 @@ def scan_volumes(volumes: Tensor, placement: Placement, acquisition: Acquisition
         float32, shape (channels, slices, rows, columns).
     """
     grid = acquisition.grid
-    pixel_mm, _, thickness_mm = acquisition.spacing_mm
+    pixel_mm, thickness_mm = acquisition.spacing_mm[0], acquisition.thickness_mm
     step = 2 if pixel_mm <= _FINE_PIXEL_MM else 1
     parts = min(max(round(thickness_mm / _SUBSLICE_MM), 1), _MAX_SUBSLICES)
-    across = _across(grid, placement, parts)
+    across = _across(placement, grid.affine[:3, 2] * (1.0 + acquisition.overlap), parts)
     averaged = averaged_along_k(volumes, thickness_mm / parts)
     slices = [
         sample(averaged, placement.voxels(points) + across).mean(dim=1)
@@ -271,10 +288,10 @@ def tied_slices(noise: Tensor, correlation: float) -> Tensor:
     return tied
 
 
-def _across(grid: Volume, placement: Placement, parts: int) -> Tensor:
+def _across(placement: Placement, thickness_mm: NDArray[np.float64], parts: int) -> Tensor:
     """Return the way in voxels from a slice's middle to the middles of its parts, shape (parts, 1, 1, 3)."""
     # Over the thickness of a slice the deformation stays what it is in its middle.
-    step = placement.step(grid.affine[:3, 2])
+    step = placement.step(thickness_mm)
     offsets = (torch.arange(parts, device=step.device) - (parts - 1) / 2) / parts
     return offsets[:, None, None, None] * step
 

@@ -34,16 +34,22 @@ _METAL_HU = 3000.0
 _METAL_RADIUS_MM = (1.0, 4.0)
 _STREAK_HU = (80.0, 500.0)  # at the metal
 _STREAK_REACH_MM = 9.0
-_STREAK_RAYS = (9, 40)
+_STREAK_PAIRS = (9, 40)
+_STREAK_WAVES = 4
 _METAL_HEIGHT_MM = (3.0, 9.0)
-_SHELL_HU = (-400.0, 400.0)
+_SHELL_HU = (-400.0, 250.0)
+_SHARE_WITH_TABLE, _SHARE_WITH_FOAM = 0.5, 0.5
 _FOAM_HU = -960.0
+_FOAM_MM = (4.0, 14.0)
 _HOLDER_RADIUS_MM = (95.0, 160.0)
 _HOLDER_GAP_MM = (1.0, 18.0)
 _HOLDER_ANGLE_DEG = (35.0, 80.0)
 _SHELL_MM = (0.8, 2.5)
+_LEFT_SCALP_MM = (0.0, 5.0)
+_REACH_QUANTILE = 0.995
 _TABLE_RADIUS_MM = (250.0, 600.0)
 _TABLE_GAP_MM = (25.0, 60.0)
+_TABLE_ANGLE_DEG = 60.0
 
 # Places of metal from the middle of the head, mm: lateral, to the front, below the vertex.
 _CLIP_MM = ((-35.0, 35.0), (-20.0, 30.0), (85.0, 120.0))
@@ -136,7 +142,7 @@ def with_field_of_view(
         radius_mm = (scan.shape[2] - 1) / 2.0 * pixel_mm
     cut = draw.part("cut")
     if cut.chance(rates.cut):
-        radius_mm = min(radius_mm, cut.uniform(*scalp_radii_mm(scan, pixel_mm)))
+        radius_mm = min(radius_mm, skull_reach_mm(scan, pixel_mm) + cut.uniform(*_LEFT_SCALP_MM))
     if math.isinf(radius_mm):
         return scan
     padding_hu = draw.part("padding").pick(PADDING_HU) if lowest_hu < 0.0 else lowest_hu
@@ -212,8 +218,9 @@ def add_holder(scan: Tensor, spacing_mm: tuple[float, float, float], draw: Draw)
     back -= draw.uniform(*_HOLDER_GAP_MM)
     picture = torch.full(scan.shape[1:], -math.inf, device=scan.device)
     arcs = [(draw.uniform(*_HOLDER_RADIUS_MM), back, draw.uniform(*_HOLDER_ANGLE_DEG))]
-    if draw.chance(0.5):
-        arcs.append((draw.uniform(*_TABLE_RADIUS_MM), back - draw.uniform(*_TABLE_GAP_MM), 60.0))
+    if draw.chance(_SHARE_WITH_TABLE):
+        back -= draw.uniform(*_TABLE_GAP_MM)
+        arcs.append((draw.uniform(*_TABLE_RADIUS_MM), back, _TABLE_ANGLE_DEG))
     right, front = _axes_mm(scan, spacing_mm[0])
     right = right - middle[0]
     for radius_mm, lowest_mm, angle_deg in arcs:
@@ -223,25 +230,21 @@ def add_holder(scan: Tensor, spacing_mm: tuple[float, float, float], draw: Draw)
     return torch.where((scan < _AIR_HU) & (picture > scan), picture, scan)
 
 
-def scalp_radii_mm(scan: Tensor, pixel_mm: float) -> tuple[float, float]:
-    """Return how far bone and how far skin reach from the middle of the picture."""
-    away = torch.hypot(*_axes_mm(scan, pixel_mm))
-    reaches = []
-    for threshold in (_BONE_HU, _HEAD_HU):
-        present = (scan > threshold).sum(dim=0) > 0
-        found = away[present]
-        reaches.append(float(torch.quantile(found, 0.995)) if len(found) else float(away.max()))
-    return reaches[0], max(reaches)
+def skull_reach_mm(scan: Tensor, pixel_mm: float) -> float:
+    """Return how far bone reaches from the middle of the picture; infinite where there is none."""
+    bone = (scan > _BONE_HU).any(dim=0)
+    away = torch.hypot(*_axes_mm(scan, pixel_mm))[bone]
+    return float(torch.quantile(away, _REACH_QUANTILE)) if len(away) else math.inf
 
 
 def _draw_arc(picture: Tensor, away: Tensor, within: Tensor, draw: Draw) -> None:
-    """Draw a shell, with foam inside or a second shell behind it, where nothing denser is drawn."""
+    """Draw a shell with foam behind it, and at times a second shell behind that, where nothing denser is drawn."""
     pixel_mm = float((away[0, 1:] - away[0, :-1]).abs().max().clamp_min(1e-3))
     thickness, hu = draw.uniform(*_SHELL_MM), draw.uniform(*_SHELL_HU)
-    foam_mm = draw.uniform(4.0, 14.0)
+    foam_mm = draw.uniform(*_FOAM_MM)
     foam = within & (away > 0.0) & (away < foam_mm)
     picture.masked_fill_(foam, _FOAM_HU)
-    for start in (0.0, foam_mm) if draw.chance(0.5) else (0.0,):
+    for start in (0.0, foam_mm) if draw.chance(_SHARE_WITH_FOAM) else (0.0,):
         share = ((thickness + pixel_mm) / 2.0 - (away - start).abs()) / pixel_mm
         share = share.clamp(0.0, min(thickness / pixel_mm, 1.0)) * within
         shell = -1000.0 + (hu + 1000.0) * share
@@ -251,12 +254,11 @@ def _draw_arc(picture: Tensor, away: Tensor, within: Tensor, draw: Draw) -> None
 def _rays(angle: Tensor, draw: Draw) -> Tensor:
     """Return streaks by angle, of mean 0 around the circle and of about unit height."""
     total = torch.zeros_like(angle)
-    lowest, highest = _STREAK_RAYS
-    for _ in range(4):
-        # Even numbers: a streak runs through the metal to its other side.
-        lobes = 2 * (lowest + int(draw.generator.integers(highest - lowest))) // 2
-        total += torch.cos(2.0 * (lobes // 2) * angle + draw.uniform(0.0, 2.0 * math.pi))
-    return total.pow(3).mul_(1.0 / 16.0)
+    for _ in range(_STREAK_WAVES):
+        # Every streak runs through the metal to its other side: an even number of waves.
+        waves = 2 * draw.pick(range(*_STREAK_PAIRS))
+        total += torch.cos(waves * angle + draw.uniform(0.0, 2.0 * math.pi))
+    return (total / _STREAK_WAVES).pow(3).mul_(4.0)
 
 
 def _axes_mm(scan: Tensor, pixel_mm: float) -> tuple[Tensor, Tensor]:

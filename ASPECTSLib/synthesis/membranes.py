@@ -14,16 +14,21 @@ from ASPECTSLib.synthesis.anatomy import COARSE_STEP, Anatomy
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.fields import coarse_box, fine_part
 from ASPECTSLib.synthesis.head import Head, Infarct
+from ASPECTSLib.synthesis.repair import grown
 from ASPECTSLib.synthesis.tissue_maps import brain_box
 from ASPECTSLib.synthesis.vessel_courses import BASILAR, MCA_TRUNK, VEINS
 from ASPECTSLib.synthesis.vessel_paths import VesselPath, carry
 from ASPECTSLib.synthesis.vessels import tubes
 
-# Blood of normal haematocrit measures 40 to 55 HU and a clot 50 to 80 HU; an artery is called dense from 43 HU on
-# (Koo et al., AJNR 2000;21:1699-704, where clots had 54 HU on average). Dura mater: 50 to 70 HU, from textbooks.
+DURA_HU = (46.0, 66.0)
+"""Density of membranes; thin ones show less of it."""
+
+# Blood of normal haematocrit measures 40 to 55 HU, dura mater 50 to 70 HU: round numbers, from textbooks. An artery is
+# called dense from 43 HU and 1.2 times the other side on (Koo et al., Cerebrovasc Dis 2000;10:419-23,
+# doi:10.1159/000016101).
 _BLOOD_HU = (38.0, 56.0)
-_CLOT_HU = (54.0, 80.0)
-_DURA_HU = (46.0, 66.0)
+_CLOT_OVER_BLOOD = (1.2, 1.7)
+
 _FALX_MM = (0.2, 0.8)
 _TENTORIUM_SHARE = (0.35, 0.9)  # of the gap between cerebrum and cerebellum
 
@@ -37,16 +42,12 @@ _FALX_EDGE_MNI_MM = (
     (-60.0, 8.0),
 )
 """Height z of the falx's lower edge by y: over the corpus callosum, down to crista galli and tentorium."""
-_FREE_SQUARED = (
-    12.0  # squared distance from the midplane that costs as much as running through brain
-)
+_FREE_SQUARED = 12.0  # squared distance from the midplane that costs what brain does
 _MARGIN_POINTS = 2  # of the coarse grid, around the midplane
 _FALX_SIGMA = 3.0
 _GAP = 2  # voxels from cerebrum or cerebellum within which the tentorium lies
 _DENSE_PENUMBRA_ML = 90.0  # of an infarct whose trunk can hold the clot
-_DENSE_TRUNK = (
-    0.35  # share of those; the sign is seen in 30 to 50 % of trunk occlusions, from reviews
-)
+_DENSE_TRUNK = 0.35  # share of those: in 30 to 50 % the sign is seen, from reviews
 _WOBBLE_MM = 0.8
 _SINUSES = tuple(v for v in VEINS if "sinus" in v.name)
 
@@ -64,7 +65,7 @@ def add_membranes(density: Tensor, head: Head, draw: Draw) -> None:
         Source of all randomness.
     """
     box = brain_box(head.tissue)
-    dura_hu = draw.uniform(*_DURA_HU)
+    dura_hu = draw.uniform(*DURA_HU)
     _add_falx(density, head, box, dura_hu, draw.part("falx"))
     part = density[box]
     part += (dura_hu - part) * _tentorium(head, box, draw.part("tentorium"))
@@ -127,8 +128,8 @@ def _add_falx(density: Tensor, head: Head, box: Box, hu: float, draw: Draw) -> N
 def _tentorium(head: Head, box: Box, draw: Draw) -> Tensor:
     """Return the share of each voxel of the box that is tentorium: fluid with brain above and cerebellum below."""
     tissue = head.tissue[box]
-    cerebellum = _grown(tissue == int(Tissue.CEREBELLAR_CORTEX), _GAP)
-    cerebrum = _grown(tissue == int(Tissue.CORTEX), _GAP)
+    cerebellum = grown(tissue == int(Tissue.CEREBELLAR_CORTEX), _GAP)
+    cerebrum = grown(tissue == int(Tissue.CORTEX), _GAP)
     gap = cerebellum & cerebrum & (tissue == int(Tissue.CSF))
     return gap.float() * draw.uniform(*_TENTORIUM_SHARE)
 
@@ -138,7 +139,8 @@ def _vessels(head: Head, draw: Draw) -> list[tuple[Tensor, float]]:
     courses = (*_SINUSES, MCA_TRUNK, BASILAR)
     tissue = head.tissue.cpu().numpy()
     paths = carry(courses, head.anatomy, tissue, draw.generator, _WOBBLE_MM)
-    blood_hu, clot_hu = draw.uniform(*_BLOOD_HU), draw.uniform(*_CLOT_HU)
+    blood_hu = draw.uniform(*_BLOOD_HU)
+    clot_hu = blood_hu * draw.uniform(*_CLOT_OVER_BLOOD)
     is_dense = draw.chance(_DENSE_TRUNK) and _may_hold_clot(head.infarct)
     clotted = [is_dense and _is_trunk_of(path, head.infarct) for path in paths]
     kinds = []
@@ -158,14 +160,3 @@ def _may_hold_clot(infarct: Infarct | None) -> bool:
 
 def _is_trunk_of(path: VesselPath, infarct: Infarct | None) -> bool:
     return infarct is not None and path.course is MCA_TRUNK and path.side is infarct.side
-
-
-def _grown(mask: Tensor, steps: int) -> Tensor:
-    """Return a mask grown by some steps along the axes."""
-    for _ in range(steps):
-        outer = mask.clone()
-        for axis, size in enumerate(mask.shape):
-            outer.narrow(axis, 1, size - 1).logical_or_(mask.narrow(axis, 0, size - 1))
-            outer.narrow(axis, 0, size - 1).logical_or_(mask.narrow(axis, 1, size - 1))
-        mask = outer
-    return mask

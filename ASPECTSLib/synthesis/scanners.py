@@ -34,11 +34,14 @@ from ASPECTSLib.synthesis.vessels import draw_vessels
 
 MIN_HU = -1024.0
 
+# Real scans, measured by domain_check.py: noise of 2.3 to 3.9 HU in 5 mm slices, of a mean frequency of 0.32 to 0.38
+# per mm and a correlation of 0.12 to 0.45 from slice to slice, in three; a border from brain to bone of 1.6 to 2.1 mm
+# where it is steepest, in five. The ranges around them are wide.
 _SLICE_MM = 5.0  # that noise is given for
-_DETECTOR_BLUR_MM = (0.1, 0.25)
+_DETECTOR_BLUR_MM = (0.08, 0.2)
 _STEEPNESS = (1.3, 2.1)
 _RAMP = (0.4, 0.95)
-_SLICE_CORRELATION = (0.0, 0.5)
+_OVERLAP = (0.0, 0.7)
 _CBF_CUT_PER_MM = 0.08  # maps are made of images smoothed over 5 mm
 
 Images = dict[str, NDArray[np.generic]]
@@ -111,10 +114,10 @@ class CtScanner(Scanner):
         spectrum = NoiseSpectrum(
             1.0 / (2.0 * math.pi * blur_mm), draw.uniform(*_STEEPNESS), draw.uniform(*_RAMP)
         )
-        # Quanta per slice.
+        # Quanta per slice; what overlap adds is within the range.
         deviation = draw.uniform(*self.noise_hu) * math.sqrt(_SLICE_MM / slice_mm)
         noise = correlated_noise(shape, pixel_mm, spectrum, draw)
-        return deviation * tied_slices(noise, draw.uniform(*_SLICE_CORRELATION))
+        return deviation * tied_slices(noise, acquisition.slice_correlation)
 
 
 @dataclass(frozen=True)
@@ -212,8 +215,10 @@ def _int16(image: Tensor) -> NDArray[np.int16]:
 
 SCANNERS: Mapping[Modality, Scanner] = MappingProxyType(
     {
-        Modality.NCCT: CtScanner(),
-        Modality.CTA: CtaScanner(AcquisitionRange(slice_mm=(0.6, 5.0)), noise_hu=(2.2, 6.0)),
+        Modality.NCCT: CtScanner(AcquisitionRange(overlap=_OVERLAP)),
+        Modality.CTA: CtaScanner(
+            AcquisitionRange(slice_mm=(0.6, 5.0), overlap=_OVERLAP), noise_hu=(2.2, 6.0)
+        ),
         Modality.CBF: PerfusionScanner(
             AcquisitionRange(in_plane_mm=(0.8, 2.0), slice_mm=(2.0, 8.0), kernel_mm=(0.8, 1.5))
         ),

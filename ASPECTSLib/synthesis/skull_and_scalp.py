@@ -14,6 +14,7 @@ from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.fields import blurred, made_fine, voxel_of
 from ASPECTSLib.synthesis.head import Head
+from ASPECTSLib.synthesis.repair import eroded
 from ASPECTSLib.synthesis.tissue_maps import by_tissue, coarsened
 
 Point = tuple[float, float, float]
@@ -35,8 +36,8 @@ class Zone:
     half_axes_mm: Point
 
 
-# Eyes: mean of the label "eye" of 12 of the 20 public whole-head label maps, carried to the atlas: x 29 to 35, y 50 to
-# 60, z -49 to -40, radius 10.3 to 12.1 mm. The other zones are read off the atlas; round numbers.
+# Eyes: mean of the label 506 (eye) of 12 public whole-head label maps, carried to the atlas: x 29 to 35, y 50 to 60,
+# z -49 to -40, radius 10.3 to 12.1 mm. The other zones are read off the atlas; round numbers.
 EYE = Zone((33.0, 56.0, -44.0), (11.3, 11.3, 11.3))
 ORBIT = Zone((30.0, 44.0, -43.0), (20.0, 26.0, 18.0))
 TEMPLE = Zone((66.0, 5.0, -25.0), (24.0, 42.0, 48.0))
@@ -49,15 +50,15 @@ LENS = Zone((33.0, 64.0, -44.0), (4.5, 2.2, 4.5))
 
 # Densities, HU, from textbooks of CT: fat -120 to -70, muscle 40 to 65, marrow of the diploe 300 to 900, compact bone
 # 1000 to 2000; old skulls are dense throughout. Patients and scanners differ in bone: medians of the vault above 300 HU
-# were 655 to 1130 in five scans of 4 to 9 mm slices, as domain_check.py measures them.
+# were 655 to 1130 in five real scans with slices of 4 to 9 mm, measured by domain_check.py.
 _FAT_HU = (-112.0, -85.0)
 _MUSCLE_HU = (42.0, 58.0)
 _SKIN_HU = (25.0, 70.0)
-_COMPACT_HU = (800.0, 1900.0)
+_COMPACT_HU = (650.0, 1800.0)
 _DIPLOE_SHARE = (0.5, 1.3)  # of compact bone
 _DIPLOE_TEXTURE = 0.2
 _MARROW_LIMITS = (-0.8, 0.4)  # of its difference from compact bone, as a share
-_SURFACE_SHARE = (0.35, 0.9)  # of compact bone, in voxels at its surface
+_SURFACE_SHARE = (0.25, 0.9)  # of compact bone, in voxels at its surface
 _OTIC_HU = 500.0  # more than compact bone
 _CELL_HU = -850.0
 _VITREOUS_HU = (4.0, 16.0)
@@ -66,9 +67,10 @@ _EYE_WALL_HU = 45.0
 
 _HALF = 2
 _SKIN_SIGMA = 1.5  # of the blur that tells depth under the skin, voxels of the half grid: 3 mm
-_SKIN_AIR = (0.05, 0.22)  # skin of 2 to 5 mm
+_SKIN_AIR = (0.03, 0.19)  # skin of 2.5 to 5.5 mm
 _FAT_AIR = (0.003, 0.07)  # fat reaches to 4.5 to 8 mm
 _SKIN_STEEPNESS, _FAT_STEEPNESS = 9.0, 40.0
+_UNEVEN_SKIN = 0.25
 _GRAIN_SIGMA = 1.2  # of strands of fat, and of the diploe, voxels of the half grid
 _GRAIN = 0.55
 _BELLY_SIGMA = 1.4  # of muscles, voxels of the coarse grid
@@ -154,17 +156,6 @@ def zone_in(anatomy: Anatomy, zone: Zone, side: float, draw: Draw) -> tuple[Box,
     return (spans[0], spans[1], spans[2]), (1.0 - squared.sqrt()).clamp_min(0.0)
 
 
-def eroded(mask: Tensor, steps: int) -> Tensor:
-    """Return a mask of shape (k, j, i) without what lies within some steps, along the axes, of its border."""
-    for _ in range(steps):
-        inner = mask.clone()
-        for axis, size in enumerate(mask.shape):
-            inner.narrow(axis, 1, size - 1).logical_and_(mask.narrow(axis, 0, size - 1))
-            inner.narrow(axis, 0, size - 1).logical_and_(mask.narrow(axis, 1, size - 1))
-        mask = inner
-    return mask
-
-
 def _fields(head: Head, draw: Draw) -> tuple[Tensor, Tensor]:
     """Return the share of air around each voxel, and where muscle is likelier than fat, which serves as grain too."""
     is_air = {t: float(t is Tissue.AIR) for t in Tissue}
@@ -196,6 +187,7 @@ def _muscle(anatomy: Anatomy, draw: Draw) -> Tensor:
 def _soft_hu(under_skin: Tensor, grain: Tensor, draw: Draw) -> Tensor:
     """Return the density of soft tissue: muscle and fat, covered by fat, covered by skin; its arguments are used up."""
     fat, muscle = draw.uniform(*_FAT_HU), draw.uniform(*_MUSCLE_HU)
+    under_skin.addcmul_(under_skin, grain, value=_UNEVEN_SKIN)
     level = draw.log_uniform(*_FAT_AIR)
     padding = ((under_skin - level).mul_(_FAT_STEEPNESS)).add_(0.5).clamp_(0.0, 1.0)
     share = grain.mul_(_MUSCLE_STEEPNESS).sigmoid_()
