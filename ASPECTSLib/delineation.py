@@ -156,11 +156,11 @@ def _delineate(
     models: tuple[ModelFile, ...],
     progress: Progress,
 ) -> Delineation:
-    registered, scan_from_atlas = _register(prepared, grid, atlas, progress)
+    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
+    registered, scan_from_atlas = _register(prepared, mask, atlas, progress)
     if not models or registered.quality.failures:
         return registered
     progress.stage("regions by network", 0.68)
-    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
     labels = _predict(prepared.volume, atlas, models, mask, scan_from_atlas)
     agreement = float(region_dice(labels.array, registered.labels.array).mean())
     return Delineation(
@@ -169,9 +169,9 @@ def _delineate(
 
 
 def _register(
-    prepared: PreparedHead, grid: Volume, atlas: Atlas, progress: Progress
+    prepared: PreparedHead, mask: Volume, atlas: Atlas, progress: Progress
 ) -> tuple[Delineation, NDArray[np.float64]]:
-    """Register the atlas, and carry its regions to a grid that may have thinner slices; return the pose, too."""
+    """Register the atlas, and carry its regions to a mask that may have thinner slices; return the pose, too."""
     progress.stage("affine registration", 0.30)
     template, brain = atlas.render(NCCT_CONTRAST_HU), atlas.brain_probability()
     typical_hu = float(np.median(template.array[brain.array > 0.5]))
@@ -187,7 +187,6 @@ def _register(
             "of them lie beyond its ends"
         )
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
-    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
     labels = warp_labels(atlas.regions, mapping, mask)
     found = Delineation(prepared, labels, quality, RegionSource.REGISTRATION)
     return found, np.linalg.inv(matrix)

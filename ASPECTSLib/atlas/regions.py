@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 
 REGIONS_PER_SIDE = 10
 
+AFFECTED_FRACTION = 0.10
+"""A region is affected when more than this share of it is infarcted (Cao et al., Hum Brain
+Mapp 2022, who set it for cores measured by CT perfusion)."""
+
 
 class RegionCode(StrEnum):
     """The ten regions of one side, in the order of their labels."""

@@ -20,8 +20,6 @@ from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
-BRAIN_MODEL = "brain"
-
 _BRAIN_HU = (
     -20.0,
     100.0,

@@ -8,9 +8,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, Region, Side
+from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS_PER_SIDE, Region, Side
 from ASPECTSLib.scoring.asymmetry import RegionMeasure
-from ASPECTSLib.scoring.overlap import AFFECTED_FRACTION
 
 DEEP_THRESHOLD_HU = 1.5
 """Drop at which C, L, IC and I are as likely affected as not.

@@ -7,10 +7,6 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS, Region
 
-AFFECTED_FRACTION = 0.10
-"""A region is affected when more than this share of it is infarcted (Cao et al., Hum Brain
-Mapp 2022, who set it for cores measured by CT perfusion)."""
-
 
 def infarct_fractions(
     labels: NDArray[np.uint8], infarct: NDArray[np.bool_]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from ASPECTSLib.atlas.freesurfer import read_tissues
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.atlas.rules import draw_regions_at, grid_points
 from ASPECTSLib.atlas.tissues import INTRACRANIAL, Tissue
-from ASPECTSLib.errors import ErrorCode, FileRefusedError, OutputError
+from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.geometry import (
     LPS_FROM_RAS,
     Volume,
@@ -33,6 +31,7 @@ from ASPECTSLib.geometry import (
 from ASPECTSLib.io.images import IMAGE_SUFFIXES, to_sitk
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis.average_head import average_head
+from ASPECTSLib.synthesis.store import keep_arrays
 
 COARSE_STEP = 4
 """Smooth fields of an anatomy are kept at every fourth voxel."""
@@ -152,7 +151,11 @@ def load_anatomy(path: Path, atlas: Atlas, cache: Path | None = None) -> Anatomy
         return _unpacked(fresh.name, _packed(fresh))
     prepared = cache / f"{_stem(path)}-{_cache_key(path, atlas)}.npz"
     if not prepared.is_file():
-        _save(prepare_anatomy(_stem(path), read_tissues(path), atlas), prepared)
+        keep_arrays(
+            _packed(prepare_anatomy(_stem(path), read_tissues(path), atlas)),
+            prepared,
+            "prepared anatomies",
+        )
     return _load(prepared, _stem(path))
 
 
@@ -309,21 +312,6 @@ def _cache_key(path: Path, atlas: Atlas) -> str:
     digest = hashlib.sha256(path.read_bytes())
     digest.update(f"{_CACHE_VERSION} {sorted(atlas.sha256.items())}".encode())
     return digest.hexdigest()[:16]
-
-
-def _save(anatomy: Anatomy, path: Path) -> None:
-    staged = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(staged, **_packed(anatomy))
-        staged.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            staged.unlink()
-        message = (
-            f"expected to keep prepared anatomies in {path.parent.name}, but it does not take files"
-        )
-        raise OutputError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from error
 
 
 def _load(path: Path, name: str) -> Anatomy:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ASPECTSLib.atlas.regions import REGIONS, Region
+from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS, Region
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.modality import Modality
@@ -31,9 +31,6 @@ from ASPECTSLib.synthesis.placement import Placement, ShapeRange, place
 from ASPECTSLib.synthesis.scanners import SCANNERS, Scanner
 
 LabelName = Literal["regions", "infarct", "brain", "tissue"]
-
-AFFECTED_FRACTION = 0.10
-"""A region is called affected when the infarct covers more of it (Cao 2022, doi:10.1002/hbm.26056, section 3.1)."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from ASPECTSLib.atlas.regions import Side
 from ASPECTSLib.atlas.tissues import INTRACRANIAL, Tissue
 from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.draw import Draw
+from ASPECTSLib.synthesis.fields import is_any
+from ASPECTSLib.synthesis.tissue_maps import by_tissue
 
 MAX_SULCAL_WIDENING_MM = 1.2
 """Cortex lost to the sulci at high age."""
@@ -91,13 +93,11 @@ class Head:
 
     def is_any(self, *tissues: Tissue) -> Tensor:
         """Return where the tissue is one of several, bool."""
-        row = torch.tensor([t in tissues for t in Tissue], device=self.tissue.device)
-        return row[self.tissue.int()]
+        return is_any(self.tissue, *tissues)
 
     def table(self, values: dict[Tissue, float]) -> Tensor:
         """Return a value for each voxel by its tissue, float32."""
-        row = torch.tensor([values[t] for t in Tissue], device=self.tissue.device)
-        return row[self.tissue.int()]
+        return by_tissue(self.tissue, values)
 
     @cached_property
     def brain(self) -> Tensor:

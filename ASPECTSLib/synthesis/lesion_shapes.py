@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,10 +12,11 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE
-from ASPECTSLib.errors import ASPECTSError, ErrorCode, FileRefusedError, OutputError
+from ASPECTSLib.errors import ASPECTSError, ErrorCode, FileRefusedError
 from ASPECTSLib.geometry import Volume, apply_affine, bounding_box, crop
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.synthesis.store import keep_arrays
 
 MASK_SUFFIX = ".nii.gz"
 
@@ -197,18 +196,7 @@ def _cache_key(paths: tuple[Path, ...], atlas: Atlas) -> str:
 
 def _save(shapes: LesionShapes, path: Path) -> None:
     arrays = {field.name: np.asarray(getattr(shapes, field.name)) for field in fields(shapes)}
-    staged = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(staged, **arrays)
-        staged.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            staged.unlink()
-        message = (
-            f"expected to keep infarct shapes in {path.parent.name}, but it does not take files"
-        )
-        raise OutputError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from error
+    keep_arrays(arrays, path, "infarct shapes")
 
 
 def _load(path: Path) -> LesionShapes:
