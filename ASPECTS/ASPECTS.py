@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.results import findResult, readStudy
 from ASPECTSSlicer.runs import RESULT_EDITED, Request, ScoringError, ScoringRun
 from ASPECTSSlicer.sample import loadSample, registerSample
+from ASPECTSSlicer.volumes import scoredKind
 
 if TYPE_CHECKING:
     from ASPECTSLib.report.result import StudyResult
@@ -40,8 +41,9 @@ class ASPECTS(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SubjectHierarchy"]
         parent.contributors = ["ASPECTS for 3D Slicer contributors"]
         parent.helpText = _(
-            "Scores early ischaemic change on a head CT by ASPECTS, and shows why. Choose the scan, press "
-            "Score, go through the regions, switch those that you read differently, and export the result. "
+            "Scores early ischaemic change on a head CT or a diffusion-weighted MRI by ASPECTS, and shows why. "
+            "Choose the scan, press Score, go through the regions, switch those that you read differently, and "
+            "export the result. "
             "Research use only."
         )
         parent.acknowledgementText = _("Sources of the atlases: see NOTICE in the repository.")
@@ -131,12 +133,27 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
         method: str = "auto",
         ageYears: float | None = None,
         *,
+        kind: str = "",
         replaceEdited: bool = False,
+        **companions: slicer.vtkMRMLScalarVolumeNode,
     ) -> StudyResult:
-        """Score a head CT of the scene, wait for the end, and add the result to the scene.
+        """Score a scan of the scene, wait for the end, and add the result to the scene.
 
         Slicer stays alive meanwhile. A result that the volume had before is replaced; one that a
         person has changed by hand only with `replaceEdited`.
+
+        Parameters
+        ----------
+        volumeNode
+            The scan.
+        method, ageYears
+            As the options of the command line.
+        kind
+            What the scan shows: "ncct" or "dwi"; as its name, its header and its voxels say where this is left out.
+        replaceEdited
+            Whether a result that was changed by hand may go.
+        companions
+            Other scans of the study by what they show, such as `adc=`.
 
         Raises
         ------
@@ -146,7 +163,8 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
         former = findResult(slicer.mrmlScene, volumeNode)
         if former is not None and readStudy(former).is_edited and not replaceEdited:
             raise ScoringError(RESULT_EDITED)
-        run = self.startRun(Request({"ncct": volumeNode}, method, ageYears))
+        volumes = {kind or scoredKind(volumeNode): volumeNode} | companions
+        run = self.startRun(Request(volumes, method, ageYears))
         try:
             run.process.waitAlive(slicer.app.processEvents)
             return readStudy(run.finish(slicer.mrmlScene))
@@ -155,7 +173,7 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
 
     def scoreFiles(
         self,
-        paths: Iterable[str | Path],
+        paths: Iterable[str | Path | Mapping[str, str | Path]],
         outputDir: str | Path,
         method: str = "auto",
         ageYears: float | None = None,
@@ -163,17 +181,19 @@ class ASPECTSLogic(ScriptedLoadableModuleLogic):
         """Score files or DICOM folders one after another, each to a folder of its own in `outputDir`.
 
         They are scored as by `aspects score`; nothing is added to the scene. A case that fails
-        costs that case only: its outcome has a `failure` in the place of a `result`.
+        costs that case only: its outcome has a `failure` in the place of a `result`. Several files
+        of one case go in a mapping by what they show, such as {"dwi": path, "adc": path}.
         """
+        cases = [path if isinstance(path, Mapping) else {"": path} for path in paths]
         return [
             scoreFile(
-                Path(path),
+                {kind: Path(path) for kind, path in case.items()},
                 Path(outputDir),
                 Request({}, method, ageYears),
                 _environment(),
                 slicer.app.processEvents,
             )
-            for path in paths
+            for case in cases
         ]
 
 

@@ -1,4 +1,4 @@
-"""Finding the twenty regions of a head CT: by registration of the atlas, by networks, or by the better of both."""
+"""Finding the twenty regions of a head: by registration of the atlas, by networks, or by the better of both."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RegionSource(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class PreparedHead:
-    """A head CT in the image frame with its brain and its midsagittal plane."""
+    """A head in the image frame with its brain and its midsagittal plane."""
 
     volume: Volume
     mask: Volume
@@ -60,12 +60,12 @@ class PreparedHead:
 
 @dataclass(frozen=True, eq=False)
 class Delineation:
-    """A prepared head CT with its regions on the scan's own slices, and how well the atlas fits.
+    """A prepared head with its regions on the scan's own slices, and how well the atlas fits.
 
     Parameters
     ----------
     prepared
-        On slices averaged to the thickness that is compared.
+        CT on slices averaged to the thickness that is compared.
     labels
         uint8 label map on the scan's own slices, 0 to 20.
     quality
@@ -84,6 +84,29 @@ class Delineation:
     source: RegionSource
     models: tuple[ModelFile, ...] = ()
     agreement: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Brain:
+    """What the regions of a brain are found on.
+
+    Parameters
+    ----------
+    prepared
+        The head.
+    modality
+        Of the scan.
+    mask
+        bool, on the scan's own slices: regions end at it.
+    fixed, template
+        Scan and atlas in one contrast, 0 outside the brain, as they are registered.
+    """
+
+    prepared: PreparedHead
+    modality: Modality
+    mask: Volume
+    fixed: Volume
+    template: Volume
 
 
 def delineate(
@@ -109,12 +132,12 @@ def delineate(
     ResourceError
         If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
-    models = _models(source)
+    models = region_models(source)
     working = average_slices(volume)
     if not is_heavier_on_the_left(working):
-        return _delineate(_prepare(working, progress), volume, atlas, models, progress)
-    prepared = _prepare(mirror(working), progress)
-    found = _delineate(prepared, volume, atlas, models, progress)
+        return find_regions(_head_ct(working, volume, atlas, progress), atlas, models, progress)
+    brain = _head_ct(mirror(working), volume, atlas, progress)
+    found = find_regions(brain, atlas, models, progress)
     prepared = PreparedHead(
         working, mirror(found.prepared.mask), found.prepared.midplane.mirrored()
     )
@@ -123,7 +146,39 @@ def delineate(
     return Delineation(prepared, labels, found.quality, found.source, found.models, found.agreement)
 
 
-def _models(source: RegionSource) -> tuple[ModelFile, ...]:
+def find_regions(
+    brain: Brain, atlas: Atlas, models: tuple[ModelFile, ...], progress: Progress
+) -> Delineation:
+    """Find the regions of a brain.
+
+    Parameters
+    ----------
+    brain
+        In whichever handedness is worked in.
+    atlas
+        Registered to the brain in any case; its pose is that of the networks.
+    models
+        From `region_models`; none to take the regions from the registration.
+    progress
+        Told of each stage, and asked for cancellation.
+
+    Raises
+    ------
+    ContentRefusedError
+        PARTIAL_COVERAGE if not all regions lie in the scan.
+    """
+    registered, scan_from_atlas = _register(brain, atlas, progress)
+    if not models or registered.quality.failures:
+        return registered
+    progress.stage("regions by network", 0.68)
+    labels = _predict(brain, atlas, models, scan_from_atlas)
+    agreement = float(region_dice(labels.array, registered.labels.array).mean())
+    return Delineation(
+        brain.prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
+    )
+
+
+def region_models(source: RegionSource) -> tuple[ModelFile, ...]:
     """Return the networks' files, fine before coarse, which may be missing; none where only registration is wanted."""
     if source is RegionSource.REGISTRATION:
         return ()
@@ -141,62 +196,50 @@ def _models(source: RegionSource) -> tuple[ModelFile, ...]:
     return tuple(model for model in (fine, coarse) if model is not None) if fine else ()
 
 
-def _prepare(volume: Volume, progress: Progress) -> PreparedHead:
+def _head_ct(working: Volume, volume: Volume, atlas: Atlas, progress: Progress) -> Brain:
+    """Prepare a head CT on averaged slices; the grid of its own slices is given, whichever their handedness."""
     progress.stage("brain mask", 0.10)
-    mask = brain_mask(volume)
-    check_brain(volume, mask)
+    mask = brain_mask(working)
+    check_brain(working, mask)
     progress.stage("symmetric pose", 0.18)
-    return PreparedHead(volume, mask, find_midplane(volume))
-
-
-def _delineate(
-    prepared: PreparedHead,
-    grid: Volume,
-    atlas: Atlas,
-    models: tuple[ModelFile, ...],
-    progress: Progress,
-) -> Delineation:
-    mask = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
-    registered, scan_from_atlas = _register(prepared, mask, atlas, progress)
-    if not models or registered.quality.failures:
-        return registered
-    progress.stage("regions by network", 0.68)
-    labels = _predict(prepared.volume, atlas, models, mask, scan_from_atlas)
-    agreement = float(region_dice(labels.array, registered.labels.array).mean())
-    return Delineation(
-        prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
+    prepared = PreparedHead(working, mask, find_midplane(working))
+    template = atlas.render(NCCT_CONTRAST_HU)
+    typical_hu = float(np.median(template.array[atlas.brain_probability().array > 0.5]))
+    return Brain(
+        prepared,
+        Modality.NCCT,
+        expand(mask.array, (1, 1, averaged_slices(volume)), volume),
+        registration_image(working, mask, typical_hu),
+        template,
     )
 
 
 def _register(
-    prepared: PreparedHead, mask: Volume, atlas: Atlas, progress: Progress
+    brain: Brain, atlas: Atlas, progress: Progress
 ) -> tuple[Delineation, NDArray[np.float64]]:
-    """Register the atlas, and carry its regions to a mask that may have thinner slices; return the pose, too."""
+    """Register the atlas, and carry its regions to the scan's own slices; return the pose, too."""
+    fixed, template = brain.fixed, brain.template
     progress.stage("affine registration", 0.30)
-    template, brain = atlas.render(NCCT_CONTRAST_HU), atlas.brain_probability()
-    typical_hu = float(np.median(template.array[brain.array > 0.5]))
-    fixed = registration_image(prepared.volume, prepared.mask, typical_hu)
-    matrix = register_affine(fixed, template, prepared.midplane.pose, progress)
+    matrix = register_affine(fixed, template, brain.prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)
     mapping = register_deformable(fixed, template, matrix, progress)
     progress.stage("regions", 0.60)
-    quality = measure_quality(fixed, mapping, template, brain, atlas.regions)
+    quality = measure_quality(fixed, mapping, template, atlas.brain_probability(), atlas.regions)
     if quality.region_coverage < MIN_REGION_COVERAGE:
         message = (
             f"expected all ASPECTS regions in the scan, but {1 - quality.region_coverage:.0%} "
             "of them lie beyond its ends"
         )
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
-    labels = warp_labels(atlas.regions, mapping, mask)
-    found = Delineation(prepared, labels, quality, RegionSource.REGISTRATION)
+    labels = warp_labels(atlas.regions, mapping, brain.mask)
+    found = Delineation(brain.prepared, labels, quality, RegionSource.REGISTRATION)
     return found, np.linalg.inv(matrix)
 
 
 def _predict(
-    volume: Volume,
+    brain: Brain,
     atlas: Atlas,
     models: tuple[ModelFile, ...],
-    mask: Volume,
     scan_from_atlas: NDArray[np.float64],
 ) -> Volume:
     from ASPECTSLib.inference.inputs import region_prior
@@ -204,5 +247,6 @@ def _predict(
     from ASPECTSLib.inference.registry import load_network
 
     networks = RegionNetworks(*(load_network(model) for model in models))
-    prior = region_prior(atlas)
-    return predict_regions(networks, volume, Modality.NCCT, prior, mask, scan_from_atlas).labels
+    prior, volume = region_prior(atlas), brain.prepared.volume
+    found = predict_regions(networks, volume, brain.modality, prior, brain.mask, scan_from_atlas)
+    return found.labels

@@ -1,4 +1,4 @@
-"""Density evidence of a head CT: gathered once, and measured as often as the regions change."""
+"""What calls rest on: gathered once from a scan, and measured as often as regions or infarct change."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ASPECTSLib.scoring.asymmetry import (
     label_volumes_ml,
     measure_regions,
 )
+from ASPECTSLib.scoring.infarct_call import call_by_infarct
 from ASPECTSLib.scoring.overlap import infarct_fractions
 
 SLICE_THICKNESS_MM = 4.0
@@ -26,6 +27,7 @@ them too, and a scan of 300 slices would take ten times as long."""
 COMPARED, LEFT_OUT = 1, 2
 """Values of the map of compared voxels; 0 lies outside the brain."""
 
+_PER_CENT = 100.0
 _CLIP_HU = (-20.0, 120.0)  # before smoothing: bone at the rim and metal must not bleed in
 
 
@@ -52,6 +54,64 @@ class DensityEvidence:
     mask: Volume
     box: Box
     averaged_slices: int
+
+    def call_regions(
+        self, labels: Volume, infarct: NDArray[np.bool_] | None = None
+    ) -> tuple[RegionCall, ...]:
+        """Measure and call all regions.
+
+        Parameters
+        ----------
+        labels
+            Region label map, on the scan's own slices in the image frame.
+        infarct
+            Infarct mask on the same grid, where there is one.
+
+        Returns
+        -------
+        tuple of RegionCall
+            In the order of the labels.
+        """
+        averaged_labels = middle_slices(labels.array, self.averaged_slices)[self.box]
+        volumes_ml = label_volumes_ml(_occupied(labels))
+        measures = measure_regions(self.smoothed, averaged_labels, self.tissue, volumes_ml)
+        calls = tuple(map(call_region, measures))
+        if infarct is None:
+            return calls
+        fractions = infarct_fractions(labels.array, infarct)
+        return tuple(with_infarct(call, fractions[call.region]) for call in calls)
+
+
+@dataclass(frozen=True, eq=False)
+class SignalEvidence:
+    """What the calls on diffusion-weighted MRI are shown beside: the signal as a share of the brain's median.
+
+    Parameters
+    ----------
+    signal
+        Per cent of the median of the brain.
+    brain
+        bool mask on the same grid.
+    affected_fraction
+        A region with more than this share infarcted is affected.
+    """
+
+    signal: Volume
+    brain: NDArray[np.bool_]
+    affected_fraction: float
+
+    def call_regions(
+        self, labels: Volume, infarct: NDArray[np.bool_] | None = None
+    ) -> tuple[RegionCall, ...]:
+        """Call all regions by the infarct; parameters and result as those of `DensityEvidence.call_regions`."""
+        infarcted = np.zeros(labels.array.shape, bool) if infarct is None else infarct
+        fractions = infarct_fractions(labels.array, infarcted)
+        volumes_ml = label_volumes_ml(_occupied(labels))
+        measures = measure_regions(self.signal, labels.array, self.brain, volumes_ml)
+        return tuple(
+            call_by_infarct(measure, fractions[measure.region], self.affected_fraction)
+            for measure in measures
+        )
 
 
 def averaged_slices(volume: Volume) -> int:
@@ -84,35 +144,23 @@ def gather_evidence(averaged: Volume, mask: Volume, count: int) -> DensityEviden
     return DensityEvidence(smoothed, tissue, mask_part, box, count)
 
 
-def call_regions(
-    evidence: DensityEvidence, labels: Volume, infarct: NDArray[np.bool_] | None = None
-) -> tuple[RegionCall, ...]:
-    """Measure and call all regions.
+def gather_signal(
+    scan: Volume, brain: NDArray[np.bool_], affected_fraction: float
+) -> SignalEvidence:
+    """Express a scan as per cent of the brain's median.
 
     Parameters
     ----------
-    evidence
-        Of the scan.
-    labels
-        Region label map, on the scan's own slices in the image frame.
-    infarct
-        Infarct mask on the same grid, where there is one.
-
-    Returns
-    -------
-    tuple of RegionCall
-        In the order of the labels.
+    scan
+        Diffusion-weighted scan in the image frame, any unit.
+    brain
+        Mask on its grid, not empty.
+    affected_fraction
+        A region with more than this share infarcted is affected.
     """
-    occupied = crop(labels, bounding_box(labels.array > 0)) if labels.array.any() else labels
-    averaged_labels = middle_slices(labels.array, evidence.averaged_slices)[evidence.box]
-    measures = measure_regions(
-        evidence.smoothed, averaged_labels, evidence.tissue, label_volumes_ml(occupied)
-    )
-    calls = tuple(map(call_region, measures))
-    if infarct is None:
-        return calls
-    fractions = infarct_fractions(labels.array, infarct)
-    return tuple(with_infarct(call, fractions[call.region]) for call in calls)
+    median = float(np.median(scan.array[brain]))
+    relative = scan.array.astype(np.float32) * np.float32(_PER_CENT / max(median, 1e-6))
+    return SignalEvidence(scan.with_array(relative), brain, affected_fraction)
 
 
 def compared_map(evidence: DensityEvidence, averaged: Volume, like: Volume) -> Volume:
@@ -130,6 +178,11 @@ def compared_map(evidence: DensityEvidence, averaged: Volume, like: Volume) -> V
     selection = np.where(evidence.tissue, COMPARED, LEFT_OUT) * evidence.mask.array
     whole = paste(selection.astype(np.uint8), evidence.box, averaged)
     return expand(whole.array, (1, 1, evidence.averaged_slices), like)
+
+
+def _occupied(labels: Volume) -> Volume:
+    """Cut a label map to its labels, if it has any."""
+    return crop(labels, bounding_box(labels.array > 0)) if labels.array.any() else labels
 
 
 def middle_slices(array: NDArray[Any], count: int) -> NDArray[Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.io.modality import Modality
 
 AUTO = "auto"
 CLASSICAL = "classical"
+DWI_UNET3D = "dwi-unet3d"
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,27 @@ class Method:
     title
         For a person.
     inputs
-        The scans that it needs, all of them.
+        The scans that it needs, all of them; the first is the one that is scored.
+    optional
+        Scans that it takes besides, where they are there.
     """
 
     name: str
     title: str
     inputs: tuple[Modality, ...]
+    optional: tuple[Modality, ...] = ()
 
 
-METHODS = (Method(CLASSICAL, "classical: atlas and difference of sides", (Modality.NCCT,)),)
-"""The best for its modality first."""
+METHODS = (
+    Method(
+        DWI_UNET3D,
+        "dwi-unet3d: infarct on diffusion MRI by a 3-D U-Net",
+        (Modality.DWI,),
+        (Modality.ADC, Modality.B0),
+    ),
+    Method(CLASSICAL, "classical: atlas and difference of sides", (Modality.NCCT,)),
+)
+"""The best first: where scans of several kinds are there, that of the first method is scored."""
 
 METHOD_NAMES = (AUTO, *(method.name for method in METHODS))
 
@@ -49,7 +62,29 @@ def check_method(name: str) -> None:
         raise UsageError(ErrorCode.METHOD_UNAVAILABLE, message)
 
 
+def method_for(name: str, given: Collection[Modality]) -> Method:
+    """Return the method of a name for some scans; for `auto` the best one.
+
+    Raises
+    ------
+    UsageError
+        METHOD_UNAVAILABLE if there is no such method.
+    InputRefusedError
+        METHOD_UNAVAILABLE if the method, or any at all, does not score these kinds of scans.
+    """
+    check_method(name)
+    chosen = [method for method in METHODS if name in {AUTO, method.name}]
+    for method in chosen:
+        if set(method.inputs) <= set(given):
+            return method
+    wanted = " or ".join(sorted(method.inputs[0].value for method in chosen))
+    got = ", ".join(sorted(modality.value for modality in given))
+    asked = "no method of this version scores it" if name == AUTO else f"{name} does not score it"
+    message = f"expected {wanted}, got {got}; {asked}"
+    raise InputRefusedError(ErrorCode.METHOD_UNAVAILABLE, message)
+
+
 def used_inputs(name: str) -> frozenset[Modality]:
     """Return the scans that a method takes; for `auto`, those that any method takes."""
     chosen = METHODS if name == AUTO else [m for m in METHODS if m.name == name]
-    return frozenset(modality for method in chosen for modality in method.inputs)
+    return frozenset(modality for m in chosen for modality in (*m.inputs, *m.optional))

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, GeometryRefusedError
 from ASPECTSLib.evidence import (
     DensityEvidence,
+    SignalEvidence,
     average_slices,
     averaged_slices,
-    call_regions,
     gather_evidence,
+    gather_signal,
     middle_slices,
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
+from ASPECTSLib.methods import DWI_UNET3D
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
 from ASPECTSLib.report.result import CoreInfo, EditInfo, RegionInfo, StudyResult
-from ASPECTSLib.scoring.severity import severity_of
 
 _SAME_PLACE_MM = 1e-3
 
@@ -32,14 +33,16 @@ class ReviewedScan:
     """A scored scan, made ready for scoring again: its evidence, and the order of its axes."""
 
     canonical: CanonicalVolume
-    evidence: DensityEvidence
+    evidence: DensityEvidence | SignalEvidence
 
 
-def prepare_review(scan: Volume, compared: Volume) -> ReviewedScan:
+def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> ReviewedScan:
     """Gather the evidence of a scored scan once more; takes a second or so.
 
     Parameters
     ----------
+    result
+        Says how it was scored.
     scan
         The scan as it was scored.
     compared
@@ -59,6 +62,11 @@ def prepare_review(scan: Volume, compared: Volume) -> ReviewedScan:
         raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
     if not compared.array.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a map with compared voxels")
+    if result.method.name == DWI_UNET3D:
+        canonical = canonicalize(scan)
+        brain = canonical.reorder(compared.array) > 0
+        fraction = float(result.method.options["affected_fraction"])
+        return ReviewedScan(canonical, gather_signal(canonical.volume, brain, fraction))
     canonical = canonicalize(to_hounsfield(scan)[0])
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
     mask = middle_slices(canonical.reorder(compared.array) > 0, count)
@@ -93,7 +101,7 @@ def rescore(
     given = infarct if infarct is not None and _counts(infarct, result) else None
     labels = scan.canonical.volume.with_array(scan.canonical.reorder(regions))
     infarcted = None if given is None else scan.canonical.reorder(given)
-    calls = call_regions(scan.evidence, labels, infarcted)
+    calls = scan.evidence.call_regions(labels, infarcted)
     abstained = result.quality.abstained
     updated = tuple(
         _keep_override(region_info(call, abstained=abstained), info)
@@ -120,9 +128,8 @@ def _keep_override(updated: RegionInfo, before: RegionInfo) -> RegionInfo:
 
 def _core(core: CoreInfo, infarct: NDArray[np.bool_] | None, voxel_ml: float) -> CoreInfo:
     if infarct is None:
-        return replace(core, volume_ml=None, severity=None)
-    volume_ml = float(np.count_nonzero(infarct)) * voxel_ml
-    return replace(core, volume_ml=volume_ml, severity=severity_of(volume_ml).value)
+        return replace(core, volume_ml=None)
+    return replace(core, volume_ml=float(np.count_nonzero(infarct)) * voxel_ml)
 
 
 def _edits(result: StudyResult, edit: EditInfo | None) -> tuple[EditInfo, ...]:

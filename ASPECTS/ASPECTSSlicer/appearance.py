@@ -1,14 +1,16 @@
-"""Grey windows of a scan, and the colours of the heat map and of the voxels that were compared."""
+"""Grey windows of a scan, and the colours of the heat map and of the voxels that were used."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
-from ASPECTSLib.report.figure import HEATMAP_LIMIT_HU
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.report.looks import look_of
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,20 @@ class Window:
         What it is for, in a word.
     width, level
         From black to white, and the middle between them.
+    multiples
+        Black and white as multiples of the brain's median, for scans without a unit.
     """
 
     name: str
     width: float
     level: float
+    multiples: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        if self.multiples is None:
+            return f"{self.name} {self.width:g}/{self.level:g}"
+        return f"{self.name} {self.multiples[0]:g}–{self.multiples[1]:g} ×"
 
 
 WINDOWS: dict[int, Window] = {
@@ -35,14 +46,22 @@ WINDOWS: dict[int, Window] = {
     4: Window("subdural", 200.0, 75.0),
     5: Window("bone", 2800.0, 600.0),
 }
-"""The presets by the key that chooses them. 2 is the window for CT angiography too."""
+"""The presets of CT by the key that chooses them. 2 is the window for CT angiography too."""
+
+RELATIVE_WINDOWS: dict[int, tuple[str, tuple[float, float]]] = {
+    1: ("infarct", look_of(Modality.DWI).window),
+    2: ("wide", (0.0, 4.5)),
+    3: ("narrow", (0.5, 1.7)),
+}
+"""The presets of scans without a unit, as multiples of the brain's median: old and bright infarcts lie above 2.2
+times, those of the first hours at 1.2 to 1.5 times."""
 
 COMPARED_COLOUR = (40, 110, 255)
 LEFT_OUT_COLOUR = (255, 230, 0)
 """Blue and yellow, which everyone can tell apart."""
 
-Entry = tuple[str, float, float, float, bool]
-"""Of a colour table: name, red, green and blue from 0 to 1, and whether it is painted at all."""
+Entry = tuple[str, float, float, float, float]
+"""Of a colour table: name, then red, green and blue from 0 to 1, and 1 if it is painted at all, else 0."""
 
 # RdBu of ColorBrewer 2.0 (Brewer and Harrower, https://colorbrewer2.org), from blue to red, as in the
 # picture of the report.
@@ -59,8 +78,71 @@ _BLUE_TO_RED = (
     (178, 24, 43),
     (103, 0, 31),
 )
+# "inferno" of matplotlib (N. Smith and S. van der Walt, CC0, https://bids.github.io/colormap), as in the report.
+_BLACK_TO_YELLOW = (
+    (0, 0, 4),
+    (11, 7, 36),
+    (33, 12, 74),
+    (61, 9, 101),
+    (87, 16, 110),
+    (113, 25, 110),
+    (138, 34, 106),
+    (163, 44, 97),
+    (188, 55, 84),
+    (210, 70, 68),
+    (228, 90, 49),
+    (241, 115, 29),
+    (249, 142, 9),
+    (252, 172, 17),
+    (249, 203, 53),
+    (242, 234, 105),
+    (252, 255, 164),
+)
 _COLOURS = 256
-_NOTHING = 127  # the entry of 0 in a window around 0, and of ±0.03 HU: one in 255 of the window
+_UNPAINTED = (
+    0.1  # of a range from 0: below, black would hide the scan; views know no half-painted colours
+)
+
+
+@dataclass(frozen=True)
+class _ColourMap:
+    """Colours of a heat map: the tag of their table, from lowest to highest, and whether 0 is the lowest."""
+
+    tag: str
+    anchors: tuple[tuple[int, int, int], ...]
+    isSequential: bool
+
+
+_COLOUR_MAPS: Mapping[str, _ColourMap] = {
+    "RdBu_r": _ColourMap("ASPECTSHeatmapColours", _BLUE_TO_RED, isSequential=False),
+    "inferno": _ColourMap("ASPECTSProbabilityColours", _BLACK_TO_YELLOW, isSequential=True),
+}
+"""By the name that matplotlib has for them."""
+
+
+def presetWindows(
+    modality: str, scan: NDArray[np.generic], brain: NDArray[np.bool_] | None = None
+) -> dict[int, Window]:
+    """Return the presets for a scan by the key that chooses them; the first is the one to begin with.
+
+    Parameters
+    ----------
+    modality
+        As results name it.
+    scan
+        Voxels.
+    brain
+        Mask on the grid of the scan. Where it is left out, what is brighter than the mean stands for the brain.
+    """
+    look = look_of(modality)
+    if not look.is_relative:
+        return WINDOWS
+    inside = scan > scan.mean() if brain is None or not brain.any() else brain
+    windows = {}
+    for key, (name, multiples) in RELATIVE_WINDOWS.items():
+        low, high = replace(look, window=multiples).window_of(scan, inside)
+        windows[key] = Window(name, high - low, (high + low) / 2.0, multiples)
+    return windows
 
 
 def setWindow(volumeNode: slicer.vtkMRMLScalarVolumeNode, window: Window | None) -> None:
@@ -82,32 +164,47 @@ def windowOf(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> Window | None:
     return Window("own", display.GetWindow(), display.GetLevel())
 
 
-def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode) -> None:
-    """Colour a heat map as the report does: blue darker, red brighter than the other side.
+def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode, modality: str) -> None:
+    """Colour a heat map as the report does.
 
-    What is 0, which means not compared or no difference, is not painted at all.
+    What is 0, which means not compared or no difference, is not painted at all, nor are small probabilities.
+
+    Parameters
+    ----------
+    heatmapNode
+        Differences in HU (blue darker, red brighter than the other side), or probabilities of infarct.
+    modality
+        Of the scan, as results name it.
     """
-    setWindow(heatmapNode, Window("heat map", 2.0 * HEATMAP_LIMIT_HU, 0.0))
-    table = _colourTable(heatmapNode.GetScene(), "ASPECTSHeatmapColours", _heatmapEntries())
+    look = look_of(modality)
+    low, high = look.heatmap_limits
+    setWindow(heatmapNode, Window("heat map", high - low, (low + high) / 2.0))
+    colours = _COLOUR_MAPS[look.heatmap_colours]
+    table = _colourTable(heatmapNode.GetScene(), colours.tag, _heatmapEntries(colours))
     heatmapNode.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
 def colourCompared(comparedNode: slicer.vtkMRMLLabelMapVolumeNode) -> None:
-    """Colour a label map of voxels that were compared (1) and brain voxels left out (2)."""
+    """Colour a label map of voxels that were used (1) and brain voxels left out (2)."""
     comparedNode.CreateDefaultDisplayNodes()
     colours = (("outside", (0, 0, 0)), ("compared", COMPARED_COLOUR), ("left out", LEFT_OUT_COLOUR))
     entries = [
-        (name, *(channel / 255 for channel in rgb), name != "outside") for name, rgb in colours
+        (name, *(channel / 255 for channel in rgb), float(name != "outside"))
+        for name, rgb in colours
     ]
     table = _colourTable(comparedNode.GetScene(), "ASPECTSComparedColours", entries)
     comparedNode.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
-def _heatmapEntries() -> list[Entry]:
-    anchors, places = np.linspace(0, 1, len(_BLUE_TO_RED)), np.linspace(0, 1, _COLOURS)
-    channels = [np.interp(places, anchors, channel) for channel in np.transpose(_BLUE_TO_RED)]
-    colours = (np.transpose(channels) / 255.0).tolist()
-    return [(f"{n}", *colour, n != _NOTHING) for n, colour in enumerate(colours)]
+def _heatmapEntries(colours: _ColourMap) -> list[Entry]:
+    anchors, places = np.linspace(0, 1, len(colours.anchors)), np.linspace(0, 1, _COLOURS)
+    channels = [np.interp(places, anchors, channel) for channel in np.transpose(colours.anchors)]
+    if colours.isSequential:
+        isPainted = (places >= _UNPAINTED).astype(float)
+    else:  # the entry of 0, and of ±0.03 HU: one in 255 of the window
+        isPainted = (np.arange(_COLOURS) != (_COLOURS - 1) // 2).astype(float)
+    entries = np.column_stack([np.transpose(channels) / 255.0, isPainted]).tolist()
+    return [(f"{n}", *entry) for n, entry in enumerate(entries)]
 
 
 def _colourTable(
@@ -123,6 +220,6 @@ def _colourTable(
     node.SetTypeToUser()
     node.SetSaveWithScene(False)
     node.SetNumberOfColors(len(entries))
-    for number, (name, red, green, blue, isPainted) in enumerate(entries):
-        node.SetColor(number, name, red, green, blue, float(isPainted))
+    for number, entry in enumerate(entries):
+        node.SetColor(number, *entry)
     return scene.AddNode(node)

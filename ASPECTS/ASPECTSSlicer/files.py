@@ -18,12 +18,12 @@ _IMAGE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".nii", ".nrrd", ".nhdr", ".mha", ".m
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file or DICOM folder: a result in a folder, or a failure.
+    """What became of one study: a result in a folder, or a failure.
 
     Parameters
     ----------
     path
-        What was scored.
+        What was scored; the first of its files or DICOM folders.
     folder
         Where the result is; nothing is there after a failure.
     result
@@ -39,20 +39,20 @@ class FileOutcome:
 
 
 def scoreFile(
-    path: Path,
+    scans: Mapping[str, Path],
     outputDir: Path,
     request: Request,
     environment: Mapping[str, str],
     keepAlive: Callable[[], object],
 ) -> FileOutcome:
-    """Score one file in a process of its own and wait for its end.
+    """Score the files of one study in a process of its own and wait for its end.
 
     Parameters
     ----------
-    path
-        File or DICOM folder.
+    scans
+        Files or DICOM folders by what they show, as for `scoreCommand`; at least one.
     outputDir
-        Gets a folder with the name of the file.
+        Gets a folder with the name of the first file.
     request
         Method and age.
     environment
@@ -60,14 +60,14 @@ def scoreFile(
     keepAlive
         Called again and again while waiting.
     """
+    path = next(iter(scans.values()))
     folder = outputDir.absolute() / _stem(path)
     if folder.exists():
         message = f"the output folder {folder.name} exists; name a new one, nothing is overwritten"
         return FileOutcome(path, folder, failure=Failure(str(ErrorCode.OUTPUT_EXISTS), message))
     try:
-        command = scoreCommand(
-            findPython(), {"": path.absolute()}, folder, request.method, request.ageYears
-        )
+        absolute = {kind: one.absolute() for kind, one in scans.items()}
+        command = scoreCommand(findPython(), absolute, folder, request.method, request.ageYears)
         child = ChildProcess(command, LIBRARY_ROOT, environment)
     except OSError as error:
         return FileOutcome(path, folder, failure=notStarted(error))

@@ -11,6 +11,7 @@ from ASPECTSLib.report.result import RegionInfo, StudyResult
 from ASPECTSLib.report.wording import (
     automatic_text,
     call_words,
+    core_lines,
     core_text,
     override_text,
     side_text,
@@ -31,17 +32,18 @@ class Headline:
     def __init__(self, ui: Any) -> None:
         self._ui = ui
         self.hasMessage = False
-        self.isComplaint = False
+        self.failure: Failure | None = None
+        """What the message complains about."""
 
     def say(self, text: str) -> None:
         """Show a message that stays until the next one."""
         self._write(text)
-        self.hasMessage, self.isComplaint = True, False
+        self.hasMessage, self.failure = True, None
 
     def complain(self, failure: Failure) -> None:
         """Show why something could not be done, with its code."""
         self.say(f"✖ {failure}")
-        self.isComplaint = True
+        self.failure = failure
 
     def hint(self, text: str) -> None:
         """Say what to do next; any message takes its place."""
@@ -50,7 +52,7 @@ class Headline:
     def clearMessage(self) -> None:
         """Show no message."""
         self._write("")
-        self.hasMessage = self.isComplaint = False
+        self.hasMessage, self.failure = False, None
 
     def show(self, study: StudyResult | None) -> None:
         """Show score, side, core and warnings of a study."""
@@ -67,7 +69,7 @@ class Headline:
             ui.scoreLabel.setText(f"ASPECTS {aspects.score} / 10")
             ui.sideLabel.setText("  ".join(filter(None, [side_text(aspects), unsure_text(study)])))
             ui.totalsLabel.setText(_totals(study))
-        ui.coreLabel.setText(core_text(study.core))
+        ui.coreLabel.setText(core_text(study.core).replace("   ", "\n"))  # fits beside the score
         warnings = [f"⚠ {w.message}. {_(advice(w.code))}" for w in study.quality.warnings]
         ui.warningsLabel.setText("\n".join(warnings))
         ui.warningsLabel.setVisible(bool(warnings))
@@ -89,6 +91,7 @@ class Headline:
 def _totals(study: StudyResult) -> str:
     aspects = study.aspects
     text = _("right {right}, left {left}").format(right=aspects.right, left=aspects.left)
-    if not study.is_edited:
-        return text
-    return f"{text}   ✎ {_('edited')}; {automatic_text(study)}"
+    parts = [text, *core_lines(study.core)[1:]]  # the first stands beside the score
+    if study.is_edited:
+        parts.append(f"✎ {_('edited')}; {automatic_text(study)}")
+    return "   ".join(parts)

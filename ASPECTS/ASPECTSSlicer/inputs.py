@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from ASPECTSLib.errors import ASPECTSError
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.methods import AUTO, METHODS, used_inputs
+from ASPECTSLib.methods import AUTO, METHODS, Method, method_for, used_inputs
 from ASPECTSSlicer.parameters import AGE_UNKNOWN, KINDS, MAX_AGE, ASPECTSParameters
 from ASPECTSSlicer.runs import Request
-from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, hasVoxels, patientAge, proposeVolumes
+from ASPECTSSlicer.volumes import (
+    COMPANIONS,
+    ROLE_ATTRIBUTE,
+    FileForInstance,
+    companionsOf,
+    hasVoxels,
+    patientAge,
+    proposeVolumes,
+)
 
 _MODALITY_OF_KIND = {kind: Modality(kind.upper()) for kind in KINDS}
+_KIND_OF_MODALITY = {modality: kind for kind, modality in _MODALITY_OF_KIND.items()}
+_COMPANION_KINDS = tuple(_KIND_OF_MODALITY[modality] for modality in COMPANIONS)
 
 
 class Inputs:
@@ -31,30 +43,79 @@ class Inputs:
         self._ui, self._scene = ui, scene
         self._toolTips = {kind: self._selector(kind).toolTip for kind in KINDS}
         self._ageIsFromDicom = False
+        self._weighted: slicer.vtkMRMLScalarVolumeNode | None = None
 
-    def propose(self, parameters: ASPECTSParameters) -> None:
-        """Choose scans from the scene where none is chosen yet."""
-        if any(getattr(parameters, kind) is not None for kind in KINDS):
+    def adopt(self, parameters: ASPECTSParameters) -> None:
+        """Take choices as they come, with a scene: nothing is chosen to go with them."""
+        self._weighted = parameters.dwi
+
+    def propose(
+        self,
+        parameters: ASPECTSParameters,
+        arrived: Collection[slicer.vtkMRMLScalarVolumeNode] = (),
+    ) -> None:
+        """Choose scans from the scene where none is chosen that can be scored, or what goes with one.
+
+        Parameters
+        ----------
+        parameters
+            Get the choices, where they have none yet.
+        arrived
+            Volumes that were just loaded: of these, what was measured with the chosen scan is chosen, too.
+        """
+        if self.scan(parameters) is None:
+            proposed = proposeVolumes(self._scene, _fileForInstance())
+        elif parameters.dwi is not None and arrived:
+            companions = companionsOf(parameters.dwi, _fileForInstance())
+            proposed = {kind: node for kind, node in companions.items() if node in arrived}
+        else:
             return
         used = used_inputs(parameters.method)
-        for kind, node in proposeVolumes(self._scene).items():
-            if _MODALITY_OF_KIND[kind] in used:
+        for kind, node in proposed.items():
+            if _MODALITY_OF_KIND[kind] in used and getattr(parameters, kind) is None:
                 setattr(parameters, kind, node)
 
     def update(self, parameters: ASPECTSParameters) -> None:
         """Enable the scans that the method takes; the others say why not."""
         self._refuseOwnImages(parameters)
+        self._followWeighted(parameters)
         used = used_inputs(parameters.method)
         for kind, modality in _MODALITY_OF_KIND.items():
             isUsed = modality in used
             self._selector(kind).setEnabled(isUsed)
-            reason = _("No method of this version takes {kind}.").format(kind=modality.value)
+            reason = _("No method of this version takes {kind}.")
+            if parameters.method != AUTO:
+                reason = _("The method {method} does not take {kind}.")
+            reason = reason.format(kind=modality.value, method=parameters.method)
             self._selector(kind).setToolTip(self._toolTips[kind] if isUsed else reason)
         self._ui.ageLabel.setText(_("Age (DICOM)") if self._ageIsFromDicom else _("Age"))
 
     def forget(self) -> None:
         """Forget the patient: the scene goes."""
         self._ageIsFromDicom = False
+        self._weighted = None
+
+    @staticmethod
+    def release(parameters: ASPECTSParameters, node: slicer.vtkMRMLNode) -> None:
+        """Choose nothing in place of a volume that goes: its selector would take the one before it in its list."""
+        for kind in KINDS:
+            if getattr(parameters, kind) is node:
+                setattr(parameters, kind, None)
+
+    def scan(self, parameters: ASPECTSParameters) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """Return the scan that the method scores, which a result belongs to; None while there is none."""
+        method = self._method(parameters)
+        return None if method is None else self._given(parameters)[method.inputs[0]]
+
+    def modality(self, parameters: ASPECTSParameters) -> str:
+        """Return what that scan shows, as results name it; head CT while there is none."""
+        method = self._method(parameters)
+        return (Modality.NCCT if method is None else method.inputs[0]).value
+
+    @staticmethod
+    def isChosen(parameters: ASPECTSParameters, node: slicer.vtkMRMLNode) -> bool:
+        """Return whether a volume is chosen as any kind of scan."""
+        return any(getattr(parameters, kind) is node for kind in KINDS)
 
     def readAge(self, parameters: ASPECTSParameters, *, isNewPatient: bool) -> None:
         """Take the age from DICOM, where the scan has it; otherwise it is up to the user.
@@ -63,10 +124,9 @@ class Inputs:
         """
         if not isNewPatient and parameters.ageYears != AGE_UNKNOWN:
             return
-        database = getattr(slicer, "dicomDatabase", None)
-        age = None
-        if parameters.ncct is not None and database is not None:
-            age = patientAge(parameters.ncct, database.fileForInstance)
+        scan, database, age = self.scan(parameters), _fileForInstance(), None
+        if scan is not None and database is not None:
+            age = patientAge(scan, database)
         if age is not None:
             parameters.ageYears = min(round(age), MAX_AGE)
         elif isNewPatient:
@@ -75,26 +135,69 @@ class Inputs:
         self.update(parameters)
 
     def request(self, parameters: ASPECTSParameters) -> Request | None:
-        """Return what is to be scored, or None while a scan is missing."""
-        used = used_inputs(parameters.method)
-        nodes = {kind: getattr(parameters, kind) for kind in KINDS}
-        given = {
-            kind: node
-            for kind, node in nodes.items()
-            if node is not None and hasVoxels(node) and _MODALITY_OF_KIND[kind] in used
-        }
-        modalities = {_MODALITY_OF_KIND[kind] for kind in given}
-        chosen = [m for m in METHODS if parameters.method in (AUTO, m.name)]
-        if not any(modalities.issuperset(method.inputs) for method in chosen):
+        """Return what is to be scored, or None while a scan is missing or stands for two."""
+        method = self._method(parameters)
+        if method is None or self._isTwice(parameters, method):
             return None
+        given = self._given(parameters)
+        taken = [one for one in (*method.inputs, *method.optional) if one in given]
+        volumes = {_KIND_OF_MODALITY[modality]: given[modality] for modality in taken}
         age = parameters.ageYears
-        return Request(given, parameters.method, None if age == AGE_UNKNOWN else float(age))
+        return Request(volumes, parameters.method, None if age == AGE_UNKNOWN else float(age))
 
-    def whatIsMissing(self) -> str:
-        """Say what to choose."""
+    def whatToDo(self, parameters: ASPECTSParameters) -> str:
+        """Say what to choose, or that all is there."""
+        method = self._method(parameters)
+        if method is None:
+            return self._whatIsMissing(parameters)
+        if self._isTwice(parameters, method):
+            return _("One volume is chosen as two kinds of scan. Choose another for one of them.")
+        unused = self._given(parameters).keys() - {*method.inputs, *method.optional}
+        isRival = unused & {one.inputs[0] for one in METHODS}
+        if not isRival:
+            return _("Press Score.")
+        sentence = _("Press Score. The {scored} is scored; the {others} is not used.")
+        others = ", ".join(_name(modality) for modality in sorted(isRival))
+        return sentence.format(scored=_name(method.inputs[0]), others=others)
+
+    def _whatIsMissing(self, parameters: ASPECTSParameters) -> str:
+        chosen = [one for one in METHODS if parameters.method in (AUTO, one.name)]
+        kinds = [kind for kind in KINDS if _MODALITY_OF_KIND[kind] in {m.inputs[0] for m in chosen}]
+        wanted = _(" or ").join(_("a ") + _name(_MODALITY_OF_KIND[kind]) for kind in kinds)
+        sentence = _("Choose {wanted} to score.")
         if self._scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0:
-            return _("Load a head CT, for example by dropping its DICOM folder on the window.")
-        return _("Choose a head CT to score.")
+            sentence = _("Load {wanted}, for example by dropping its DICOM folder on the window.")
+        return sentence.format(wanted=wanted)
+
+    def _method(self, parameters: ASPECTSParameters) -> Method | None:
+        """Return the method that scores what is chosen, by the rule of the command line."""
+        try:
+            return method_for(parameters.method, self._given(parameters))
+        except ASPECTSError:
+            return None
+
+    @staticmethod
+    def _given(parameters: ASPECTSParameters) -> dict[Modality, slicer.vtkMRMLScalarVolumeNode]:
+        nodes = {
+            modality: getattr(parameters, kind) for kind, modality in _MODALITY_OF_KIND.items()
+        }
+        return {kind: node for kind, node in nodes.items() if node is not None and hasVoxels(node)}
+
+    def _isTwice(self, parameters: ASPECTSParameters, method: Method) -> bool:
+        given = self._given(parameters)
+        scored = given[method.inputs[0]]
+        return any(given.get(modality) is scored for modality in method.optional)
+
+    def _followWeighted(self, parameters: ASPECTSParameters) -> None:
+        """Let ADC and b0 be those of the diffusion-weighted scan, when another one is chosen."""
+        weighted, former = parameters.dwi, self._weighted
+        if weighted is None or weighted is former or not hasVoxels(weighted):
+            return
+        self._weighted = weighted
+        companions = companionsOf(weighted, _fileForInstance())
+        for kind in _COMPANION_KINDS:
+            if former is not None or getattr(parameters, kind) is None:
+                setattr(parameters, kind, companions.get(kind))
 
     @staticmethod
     def _refuseOwnImages(parameters: ASPECTSParameters) -> None:
@@ -106,3 +209,12 @@ class Inputs:
 
     def _selector(self, kind: str) -> Any:
         return getattr(self._ui, f"{kind}Selector")
+
+
+def _name(modality: Modality) -> str:
+    return _("head CT") if modality is Modality.NCCT else modality.value
+
+
+def _fileForInstance() -> FileForInstance | None:
+    database = getattr(slicer, "dicomDatabase", None)
+    return None if database is None else database.fileForInstance

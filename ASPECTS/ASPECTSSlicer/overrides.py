@@ -130,7 +130,8 @@ class Review:
             )
             raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
         if self._scan is None:
-            self._scan = prepare_review(scoredScan(self.nodes), readVolume(self.nodes.compared))
+            compared = readVolume(self.nodes.compared)
+            self._scan = prepare_review(self.study, scoredScan(self.nodes), compared)
 
     def rescore(self, what: str, editedSegmentId: str | None = None) -> None:
         """Measure and call everything again after regions or infarct were edited.

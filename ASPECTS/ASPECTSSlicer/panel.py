@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -12,7 +12,9 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ASPECTSLib.atlas.regions import Region
+from ASPECTSLib.errors import ErrorCode
 from ASPECTSSlicer.dependencies import hasPictures, hasTorch, installPictures, installTorch
+from ASPECTSSlicer.displaycontrol import DisplayControl
 from ASPECTSSlicer.exportcontrol import ExportControl
 from ASPECTSSlicer.headline import Headline
 from ASPECTSSlicer.inputs import Inputs
@@ -24,9 +26,6 @@ from ASPECTSSlicer.runcontrol import RunControl
 from ASPECTSSlicer.runs import INPUT_GONE, Request, ScoringRun
 from ASPECTSSlicer.shortcuts import addShortcuts
 from ASPECTSSlicer.viewcontrol import ViewControl
-from ASPECTSSlicer.volumes import hasVoxels
-
-_HEATMAP_OPACITY = 0.6  # what the key H switches on
 
 
 class Panel(VTKObservationMixin):
@@ -62,11 +61,13 @@ class Panel(VTKObservationMixin):
         self._parameters: ASPECTSParameters | None = None
         self._guiTag: int | None = None
         self._failureDetails, self._isEntered = "", False
+        self._arrived: list[slicer.vtkMRMLScalarVolumeNode] = []
         self._shown: slicer.vtkMRMLScalarVolumeNode | None = None
         self._runs = RunControl(
             widget, scene, startRun, self.onProgress, self.onResult, self.onFailure
         )
         self._views = ViewControl(widget, scene, layoutManager, self.onHover)
+        self._display = DisplayControl(ui, self._views)
         self._headline = Headline(ui)
         self.review = ReviewControl(ui, scene, self._views, self._headline, user, self)
         self._inputs = Inputs(ui, scene)
@@ -75,10 +76,11 @@ class Panel(VTKObservationMixin):
         self._arrivals.setSingleShot(True)
         self._arrivals.connect("timeout()", self.onScansArrived)
         self._connectWidgets()
-        addShortcuts(widget, ui.regionTable, self._keys(), self.review.tableKeys())
+        addShortcuts(widget, ui.regionTable, self._display.keys(), self.review.tableKeys())
         for event, handler in (
             (scene.StartCloseEvent, self.onSceneStartClose),
             (scene.NodeAddedEvent, self.onNodeAdded),
+            (scene.NodeAboutToBeRemovedEvent, self.onNodeGoes),
             (scene.NodeRemovedEvent, self.onNodeRemoved),
             (scene.EndBatchProcessEvent, self.onNodesChanged),
         ):
@@ -117,7 +119,9 @@ class Panel(VTKObservationMixin):
             node = self._parameters.parameterNode
             self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self._parameters = parameters
+        self._display.setParameters(parameters)
         if parameters is not None:
+            self._inputs.adopt(parameters)
             self._guiTag = parameters.connectGui(self.ui)
             node = parameters.parameterNode
             self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
@@ -156,7 +160,8 @@ class Panel(VTKObservationMixin):
     def onResult(self, nodes: ResultNodes) -> None:
         """Show a new result, unless another scan was chosen meanwhile."""
         self._headline.clearMessage()
-        isShown = self._parameters is not None and nodes.scan is self._parameters.ncct
+        parameters = self._parameters
+        isShown = parameters is not None and nodes.scan is self._inputs.scan(parameters)
         if not (self._isEntered and isShown):
             self._headline.say(
                 _("The result of {scan} is ready.").format(scan=nodes.scan.GetName())
@@ -203,13 +208,22 @@ class Panel(VTKObservationMixin):
     def onNodeAdded(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:
         """Propose a scan that is loaded while the module is open, once its voxels are there."""
         if self._isEntered and node.IsA("vtkMRMLScalarVolumeNode"):
+            self._arrived.append(node)
             self._arrivals.start()
 
     def onScansArrived(self) -> None:
         """Propose what was loaded."""
+        arrived = [node for node in self._arrived if node.GetScene() is self._scene]
+        self._arrived.clear()
         if self._parameters is not None and not self._runs.isRunning:
-            self._inputs.propose(self._parameters)
+            self._inputs.propose(self._parameters, arrived)
             self._refresh()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeGoes(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:
+        """Choose no other scan in place of one that goes."""
+        if self._parameters is not None and node.IsA("vtkMRMLScalarVolumeNode"):
+            self._inputs.release(self._parameters, node)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, _caller: object, _event: str, node: slicer.vtkMRMLNode) -> None:
@@ -246,27 +260,28 @@ class Panel(VTKObservationMixin):
         if parameters is None:
             return
         self._inputs.update(parameters)
-        scan = parameters.ncct
-        isOther = scan is not self._shown
+        scan, former = self._inputs.scan(parameters), self._shown
+        isOther = scan is not former
         if isOther:
-            if self._shown is not None and self._shown.GetScene() is not None:
+            if former is not None and former.GetScene() is not None:
                 self._headline.clearMessage()  # of that scan; that one was removed is worth a word
-            self._inputs.readAge(parameters, isNewPatient=self._shown is not None)
+            isSamePatient = former is None or self._inputs.isChosen(parameters, former)
+            self._inputs.readAge(parameters, isNewPatient=not isSamePatient)
         if isForced or isOther:
             self._shown = scan
             self._showResult(_findResultOf(self._scene, scan))
-        self._applyDisplay(parameters)
+        self._display.apply()
         self._updateButtons()
 
     def _showResult(self, nodes: ResultNodes | None) -> None:
         self.review.show(nodes)
         if self.review.nodes is None:
-            if self._shown is not None and hasVoxels(self._shown):
-                self._views.showScan(self._shown)
+            if self._parameters is not None and self._shown is not None:
+                self._views.showScan(self._shown, self._inputs.modality(self._parameters))
             else:
                 self._views.clear()
-        if self._parameters is not None:
-            self._applyDisplay(self._parameters)
+        self._display.explain()
+        self._display.apply()
 
     def onHover(self, region: Region | None) -> None:
         """Say which region is under the mouse."""
@@ -278,13 +293,7 @@ class Panel(VTKObservationMixin):
 
     def onEditing(self) -> None:
         """Show the map of compared voxels again, which the Segment Editor takes away."""
-        if self._parameters is not None:
-            self._applyDisplay(self._parameters)
-
-    def _applyDisplay(self, parameters: ASPECTSParameters) -> None:
-        self._views.setHeatmapOpacity(parameters.heatmapOpacity)
-        self._views.setOutlinesVisible(parameters.showOutlines)
-        self._views.setComparedVisible(parameters.showCompared)
+        self._display.apply()
 
     def _updateButtons(self) -> None:
         running, nodes = self._runs.isRunning, self.review.nodes
@@ -293,17 +302,22 @@ class Panel(VTKObservationMixin):
         ui.scoreButton.setEnabled(not running and request is not None)
         ui.cancelButton.setEnabled(running)
         ui.progressBar.setVisible(running)
-        ui.copyButton.setVisible(self._headline.isComplaint)
+        failure = self._headline.failure
+        ui.copyButton.setVisible(failure is not None)
+        isCurable = failure is not None and failure.code == ErrorCode.TORCH_MISSING
+        ui.failureTorchButton.setVisible(isCurable)
         self.review.lock(isLocked=running and self._runs.scan is self._shown)
         self.review.updateButtons()
         self._export.setResult(nodes)
         if not running and nodes is None and not self._headline.hasMessage:
-            self._headline.hint(_("Press Score.") if request else self._inputs.whatIsMissing())
+            todo = self._inputs.whatToDo(self._parameters) if self._parameters else ""
+            self._headline.hint(todo)
 
     def _letGo(self) -> None:
         self.review.editor.release()
         self.setParameters(None)
         self._shown = None
+        self._arrived.clear()
         self._inputs.forget()
         self._showResult(None)
 
@@ -317,31 +331,13 @@ class Panel(VTKObservationMixin):
             (ui.copyButton, self.onCopyDetails),
             (ui.installPictureButton, self.onInstallPictures),
             (ui.installTorchButton, self.onInstallTorch),
+            (ui.failureTorchButton, self.onInstallTorch),
             (ui.previousSliceButton, lambda _checked=False: self._views.stepSlices(-1)),
             (ui.nextSliceButton, lambda _checked=False: self._views.stepSlices(1)),
             (ui.keySlicesButton, lambda _checked=False: self._views.goToKeySlices()),
             (ui.layoutButton, lambda _checked=False: self._views.enter()),
         ):
             button.connect("clicked(bool)", slot)
-        ui.windowSelector.addItems(self._views.windowNames())
-        ui.windowSelector.connect("activated(int)", lambda index: self._views.setWindow(index + 1))
-
-    def _keys(self) -> Mapping[str, Callable[[], None]]:
-        windows = {str(key): lambda key=key: self._setWindow(key) for key in self._views.windowKeys}
-        return {"H": self._toggleHeatmap, "O": self._toggleOutlines, **windows}
-
-    def _toggleHeatmap(self) -> None:
-        if self._parameters is not None:
-            isShown = self._parameters.heatmapOpacity > 0
-            self._parameters.heatmapOpacity = 0.0 if isShown else _HEATMAP_OPACITY
-
-    def _toggleOutlines(self) -> None:
-        if self._parameters is not None:
-            self._parameters.showOutlines = not self._parameters.showOutlines
-
-    def _setWindow(self, key: int) -> None:
-        self.ui.windowSelector.setCurrentIndex(key - 1)
-        self._views.setWindow(key)
 
 
 def _findResultOf(

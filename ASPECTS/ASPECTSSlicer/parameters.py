@@ -10,7 +10,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from ASPECTSLib.methods import METHOD_NAMES
 
 AGE_UNKNOWN, MAX_AGE = -1, 130
-KINDS = ("ncct", "cta", "dwi", "adc", "cbf")
+KINDS = ("ncct", "cta", "dwi", "adc", "b0", "cbf")
 """Names of the scans, as the fields below and the options of the command line."""
 
 
@@ -22,6 +22,7 @@ class ASPECTSParameters:
     cta: slicer.vtkMRMLScalarVolumeNode
     dwi: slicer.vtkMRMLScalarVolumeNode
     adc: slicer.vtkMRMLScalarVolumeNode
+    b0: slicer.vtkMRMLScalarVolumeNode
     cbf: slicer.vtkMRMLScalarVolumeNode
     method: Annotated[str, Choice(list(METHOD_NAMES))] = METHOD_NAMES[0]
     ageYears: Annotated[int, WithinRange(AGE_UNKNOWN, MAX_AGE)] = AGE_UNKNOWN

@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, Region, RegionCode, Side, region_of
+from ASPECTSLib.report.looks import look_of
 from ASPECTSLib.report.result import RegionInfo, StudyResult
 from ASPECTSLib.report.wording import LEGEND, call_sign, change_text, measured_text, override_text
 
@@ -61,6 +62,7 @@ class RegionTable:
             for side, info in infos.items():
                 self._showCall(row, side, info)
             self._showMeasured(row, infos)
+        self._explainMeasured()
         self._showTotals()
 
     def selectedRegion(self) -> Region | None:
@@ -123,13 +125,21 @@ class RegionTable:
     def _showMeasured(self, row: int, infos: dict[Side, RegionInfo | None]) -> None:
         right, left = infos[Side.RIGHT], infos[Side.LEFT]
         isThere = right is not None and left is not None
-        measured = measured_text(right, left) if isThere else ""
+        measured = measured_text(right, left, self._study.input.modality) if isThere else ""
         changed = [info for info in infos.values() if info is not None and info.override]
         item = self._widget.item(row, MEASURED)
         sides = [f"{info.side} " if len(changed) > 1 else "" for info in changed]
         changes = [side + change_text(info) for side, info in zip(sides, changed, strict=True)]
         item.setText("; ".join(changes) or measured)
         item.setToolTip("\n".join([measured, *map(override_text, changed)]))
+
+    def _explainMeasured(self) -> None:
+        """Say above the last column in which unit it is."""
+        explained = ""
+        if self._study is not None:
+            unit = look_of(self._study.input.modality).unit
+            explained = _("Right and left: median in {unit}; share infarcted.").format(unit=unit)
+        self._widget.horizontalHeaderItem(MEASURED).setToolTip(explained)
 
     def _showTotals(self) -> None:
         aspects = self._study.aspects if self._study else None

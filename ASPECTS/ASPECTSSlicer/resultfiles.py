@@ -33,11 +33,11 @@ class ResultFiles:
     regions
         uint8, labels as in `ASPECTSLib.atlas.regions`.
     infarct
-        uint8; empty where the method makes none.
+        uint8; empty where the method makes none or found none.
     heatmap
-        float32, HU; 0 everywhere where the method makes none.
+        float32, as `ASPECTSLib.report.looks` says; 0 everywhere where the method makes none.
     compared
-        uint8: 1 compared, 2 brain left out, 0 elsewhere; None where there is none.
+        uint8: 1 compared or searched for infarct, 2 brain left out, 0 elsewhere; None where there is none.
     """
 
     study: StudyResult

@@ -53,9 +53,9 @@ class ResultNodes:
     regions, infarct
         Segmentations of 20 segments, and of one.
     heatmap
-        Difference from the other side; its grid is the one that was scored.
+        Difference from the other side, or probability of infarct; its grid is the one that was scored.
     compared
-        Label map: 1 where voxels were compared, 2 where brain was left out.
+        Label map: 1 where voxels were compared or searched for infarct, 2 where brain was left out.
     table
         The regions in words and numbers.
     """
@@ -220,7 +220,7 @@ def _addNodes(
 ) -> ResultNodes:
     name = f"{volumeNode.GetName()} ASPECTS"
     heatmap = _addVolume(scene, "vtkMRMLScalarVolumeNode", f"{name} heat map", files.heatmap)
-    colourHeatmap(heatmap)
+    colourHeatmap(heatmap, files.study.input.modality)
     compared = None
     if files.compared is not None:
         compared = _addVolume(

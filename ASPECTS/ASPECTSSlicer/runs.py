@@ -52,8 +52,8 @@ class Request:
     Parameters
     ----------
     volumes
-        Volumes of the scene by what they show: "ncct", "cta" and so on. The first is the one that
-        the result belongs to.
+        Volumes of the scene by what they show: "ncct", "dwi", "adc" and so on. The first is the one
+        that is scored, and that the result belongs to.
     method, ageYears
         As the options of the command line.
     """

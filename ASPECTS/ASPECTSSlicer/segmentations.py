@@ -23,8 +23,8 @@ INFARCT_ID = "infarct"
 AFFECTED_FILL = 0.4
 _OUTLINE_OPACITY = 1.0
 _UNDECIDED_OUTLINE_OPACITY = 0.35
-_INFARCT_FILL = 0.5
-_LINE_WIDTH_PX = 1
+_INFARCT_FILL = 0.25  # so that names of regions and the scan are seen through both
+_LINE_WIDTH_PX, _INFARCT_LINE_WIDTH_PX = 1, 3
 
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 _GEOMETRY = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
@@ -108,10 +108,10 @@ def styleRegions(node: slicer.vtkMRMLSegmentationNode, calls: Mapping[str, bool 
 
 
 def styleInfarct(node: slicer.vtkMRMLSegmentationNode) -> None:
-    """Fill the infarct more strongly than regions are."""
+    """Draw a thick outline around the infarct, as in the report, and fill it faintly."""
     display = node.GetDisplayNode()
     modified = display.StartModify()
-    display.SetSliceIntersectionThickness(_LINE_WIDTH_PX)
+    display.SetSliceIntersectionThickness(_INFARCT_LINE_WIDTH_PX)
     display.SetOpacity2DFill(_INFARCT_FILL)
     display.SetOpacity2DOutline(_OUTLINE_OPACITY)
     display.EndModify(modified)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import qt
 import slicer
 from numpy.typing import NDArray
+from slicer.util import arrayFromVolume
 
 from ASPECTSLib.atlas.regions import Region
+from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSSlicer import appearance, layers, views
 from ASPECTSSlicer.capture import viewsPng
@@ -28,10 +30,18 @@ from ASPECTSSlicer.marks import Caption, RegionLabels, SideMarks, regionLabels
 from ASPECTSSlicer.planes import boundsOf, sliceGridOf
 from ASPECTSSlicer.results import ResultNodes, allResults
 from ASPECTSSlicer.segmentations import segmentId, setOutlinesVisible
+from ASPECTSSlicer.volumes import hasVoxels
 
 _FLASHES, _FLASH_MS = 3, 180
 _FLASH_OPACITY = 0.9
 _NAMES_DELAY_MS = 400
+
+
+class _WindowBefore(NamedTuple):
+    """The grey window that a scan had before, and what it has been shown as since."""
+
+    window: appearance.Window | None
+    modality: str
 
 
 class ViewControl:
@@ -65,7 +75,11 @@ class ViewControl:
         self._regionLabels: list[RegionLabels] = []
         self._crosshair: tuple[slicer.vtkMRMLCrosshairNode, int] | None = None
         self._hovered: Region | None = None
-        self._windowsBefore: dict[str, appearance.Window | None] = {}
+        self._windowsBefore: dict[str, _WindowBefore] = {}
+        self.modality = Modality.NCCT.value
+        """What the scan shows that is shown, or was last."""
+        self.windows: Mapping[int, appearance.Window] = appearance.WINDOWS
+        """The preset grey windows for it, by key."""
         self._flash = _Flash(widget)
         # Names take longer than scoring again: they wait for a pause between brush strokes.
         self._namesTimer = qt.QTimer(widget)
@@ -101,9 +115,10 @@ class ViewControl:
             restoreLayout(self._layoutNode, self._previousLayout)
         self._previousLayout = None
 
-    def showScan(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> None:
-        """Show a scan without a result, in the stroke window."""
+    def showScan(self, volumeNode: slicer.vtkMRMLScalarVolumeNode, modality: str) -> None:
+        """Show a scan without a result, in the stroke window of its modality."""
         self._forget()
+        self._choosePresets(volumeNode, modality)
         if self._layoutManager is not None:
             self._openStrokeWindow(volumeNode)
             self._views = views.setScan(self._scene, volumeNode)
@@ -114,11 +129,13 @@ class ViewControl:
         """Show a result at its key slices."""
         self._forget()
         self._nodes = nodes
+        if nodes.scan is not None and hasVoxels(nodes.scan):
+            self._choosePresets(nodes.scan, study.input.modality, nodes.compared)
         if nodes.heatmap is None or nodes.regions is None:
             return
         if self._layoutManager is not None and nodes.scan is not None:
             self._openStrokeWindow(nodes.scan)
-            appearance.colourHeatmap(nodes.heatmap)
+            appearance.colourHeatmap(nodes.heatmap, study.input.modality)
             self._views = views.setScan(self._scene, nodes.scan, study.key_slices, nodes.heatmap)
             self._limitToAnnotated()
         self.regionsChanged()
@@ -178,20 +195,10 @@ class ViewControl:
             self._views.goToKeySlices()
             self.fit()
 
-    windowKeys = tuple(appearance.WINDOWS)
-
-    @staticmethod
-    def windowNames() -> list[str]:
-        """Return the preset windows in the order of their keys, as a person reads them."""
-        return [
-            f"{key}: {window.name} {window.width:g}/{window.level:g}"
-            for key, window in appearance.WINDOWS.items()
-        ]
-
     def setWindow(self, key: int) -> None:
         """Set one of the preset grey windows."""
         if self._views is not None and self._background is not None:
-            appearance.setWindow(self._background, appearance.WINDOWS[key])
+            appearance.setWindow(self._background, self.windows[key])
 
     def setHeatmapOpacity(self, opacity: float) -> None:
         """Lay the heat map over the annotated views."""
@@ -240,17 +247,34 @@ class ViewControl:
     def _sliceAxis(self) -> int:
         return self._views.grid.axis if self._views is not None else 2
 
+    def _choosePresets(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        modality: str,
+        compared: slicer.vtkMRMLLabelMapVolumeNode | None = None,
+    ) -> None:
+        """Take the windows for a scan; by its brain, where a result says which voxels that is."""
+        scan, brain = arrayFromVolume(volumeNode), None
+        if compared is not None and hasVoxels(compared):
+            used = arrayFromVolume(compared) > 0
+            brain = used if used.shape == scan.shape else None
+        self.modality = modality
+        self.windows = appearance.presetWindows(modality, scan, brain)
+
     def _openStrokeWindow(self, volumeNode: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Set the stroke window the first time, and remember the window before."""
-        if volumeNode.GetID() not in self._windowsBefore:
-            self._windowsBefore[volumeNode.GetID()] = appearance.windowOf(volumeNode)
-            appearance.setWindow(volumeNode, appearance.WINDOWS[1])
+        before = self._windowsBefore.get(volumeNode.GetID())
+        if before is not None and before.modality == self.modality:
+            return
+        window = appearance.windowOf(volumeNode) if before is None else before.window
+        self._windowsBefore[volumeNode.GetID()] = _WindowBefore(window, self.modality)
+        appearance.setWindow(volumeNode, self.windows[1])
 
     def _restoreWindows(self) -> None:
-        for identifier, window in self._windowsBefore.items():
+        for identifier, before in self._windowsBefore.items():
             volumeNode = self._scene.GetNodeByID(identifier)
             if volumeNode is not None:
-                appearance.setWindow(volumeNode, window)
+                appearance.setWindow(volumeNode, before.window)
         self._windowsBefore.clear()
 
     def _nameRegions(self) -> None:

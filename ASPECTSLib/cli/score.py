@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ASPECTSLib.cli.console import Console, end_with_standard_input, interruptible
-from ASPECTSLib.errors import ErrorCode, ExitCode, InputRefusedError, UsageError
+from ASPECTSLib.cli.scans import add_scan_arguments, check_scan_arguments, read_scans
+from ASPECTSLib.errors import ExitCode
 
 if TYPE_CHECKING:
     from ASPECTSLib.report.result import StudyResult
 
-_OTHER_MODALITIES = ("cta", "dwi", "adc", "b0", "cbf")
 _MAX_AGE_YEARS = 130.0
 
 
@@ -23,20 +24,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="score a head scan",
         description="Score a head scan and write result.json, regions, heat map, table and picture to a new folder.",
     )
-    parser.add_argument(
-        "scan", nargs="?", type=Path, metavar="SCAN", help="image file or DICOM folder"
-    )
-    parser.add_argument(
-        "--ncct", type=Path, metavar="PATH", help="non-contrast head CT: file or DICOM folder"
-    )
-    for name in _OTHER_MODALITIES:
-        parser.add_argument(
-            f"--{name}", type=Path, metavar="PATH", help="not scored by this version"
-        )
+    add_scan_arguments(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="new folder"
     )
-    parser.add_argument("--method", default="auto", help="auto (default) or classical")
+    parser.add_argument(
+        "--method", default="auto", help="auto (default), classical (NCCT) or dwi-unet3d (DWI)"
+    )
     parser.add_argument(
         "--regions",
         choices=("auto", "network", "registration"),
@@ -47,9 +41,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--age", type=_age, metavar="N", help="age in years, if the header has none"
     )
     parser.add_argument(
-        "--series", metavar="NAME", help="number or description of the DICOM series"
+        "--affected-fraction",
+        type=float,
+        metavar="F",
+        help="on DWI a region is affected when more than this share of it is infarcted (default 0.1)",
     )
-    parser.add_argument("--frame", type=int, metavar="N", help="frame of a 4-D file, from 0")
+    parser.add_argument(
+        "--mirroring",
+        action="store_true",
+        help="on DWI let the network see the mirror image, too: twice as slow",
+    )
     parser.add_argument("--progress", choices=("text", "json"), default="text")
     parser.add_argument("--no-picture", action="store_true", help="leave out report.png")
     parser.add_argument(
@@ -62,21 +63,26 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
     """Score the study that the arguments name."""
-    path = _scan_path(arguments)
+    check_scan_arguments(arguments)
     if arguments.end_with_input:
         end_with_standard_input()
     with interruptible(console) as progress:
         progress.stage("loading", 0.0)
         from ASPECTSLib.delineation import RegionSource
-        from ASPECTSLib.io.scan import Modality, read_scan
         from ASPECTSLib.pipeline import ScoreOptions, score_to_folder
         from ASPECTSLib.report.staging import check_output
 
-        options = ScoreOptions(arguments.method, arguments.age, RegionSource(arguments.regions))
+        options = ScoreOptions(
+            arguments.method,
+            arguments.age,
+            RegionSource(arguments.regions),
+            mirroring=arguments.mirroring,
+        )
+        if arguments.affected_fraction is not None:
+            options = replace(options, affected_fraction=arguments.affected_fraction)
         check_output(arguments.output)
         progress.stage("reading", 0.02)
-        modality = Modality.NCCT if arguments.ncct else None
-        scan = read_scan(path, series=arguments.series, frame=arguments.frame, modality=modality)
+        scan = read_scans(arguments, options.method)
         result = score_to_folder(
             scan, options, arguments.output, progress, picture=not arguments.no_picture
         )
@@ -88,26 +94,16 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
 
 def summary(result: StudyResult, folder: Path) -> str:
     """Return the result in a few lines of words."""
-    from ASPECTSLib.report.wording import headline
+    from ASPECTSLib.report.wording import core_lines, headline
 
     lines = [headline(result)]
+    lines += [f"  {line}" for line in core_lines(result.core)]
     for side in ("right", "left"):
         affected = [info.region for info in result.regions if info.side == side and info.final_call]
         lines.append(f"  {side:<5} {', '.join(affected) or '-'}")
     lines += [f"  ! {warning.message}" for warning in result.quality.warnings]
     lines.append(f"  {folder}")
     return "\n".join(lines)
-
-
-def _scan_path(arguments: argparse.Namespace) -> Path:
-    others = [name for name in _OTHER_MODALITIES if getattr(arguments, name) is not None]
-    if others:
-        message = f"no method of this version scores {', '.join(others).upper()}; give a non-contrast head CT"
-        raise InputRefusedError(ErrorCode.METHOD_UNAVAILABLE, message)
-    given = [path for path in (arguments.scan, arguments.ncct) if path is not None]
-    if len(given) != 1:
-        raise UsageError(ErrorCode.USAGE, "expected one scan: aspects score SCAN -o DIR")
-    return given[0]
 
 
 def _age(text: str) -> float:

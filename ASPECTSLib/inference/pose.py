@@ -46,8 +46,8 @@ def register_pose(
     numpy.ndarray
         4x4 affine matrix from MNI152 to the scan, RAS mm.
     """
-    template = _levelled(atlas.render(contrast_of(modality)), atlas.brain_probability().array > 0.5)
-    fixed = _levelled(volume, mask.array)
+    template = levelled_template(atlas, modality)
+    fixed = levelled(volume, mask.array)
     # On CT the whole head is more symmetric than its brain; other modalities hardly show the head.
     seen = volume if modality.dicom_modality == "CT" else fixed
     matrix = register_affine(fixed, template, find_midplane(seen).pose, progress)
@@ -67,8 +67,21 @@ def contrast_of(modality: Modality) -> dict[Tissue, float]:
     return dict(NCCT_CONTRAST_HU)
 
 
-def _levelled(volume: Volume, inside: NDArray[np.bool_]) -> Volume:
-    """Scale a brain to a median of `_LEVEL`, cut off what is brighter than tissue, and clear what lies outside."""
+def levelled_template(atlas: Atlas, modality: Modality) -> Volume:
+    """Return the atlas in the contrast of a modality, as `levelled` makes scans."""
+    return levelled(atlas.render(contrast_of(modality)), atlas.brain_probability().array > 0.5)
+
+
+def levelled(volume: Volume, inside: NDArray[np.bool_]) -> Volume:
+    """Scale a brain to a median of `_LEVEL`, cut off what is brighter than tissue, and clear what lies outside.
+
+    Parameters
+    ----------
+    volume
+        In any unit.
+    inside
+        Brain mask on its grid, not empty.
+    """
     median = float(np.median(volume.array[inside]))
     scaled = volume.array.astype(np.float32) * np.float32(_LEVEL / median)
     return volume.with_array(np.where(inside, np.clip(scaled, 0, _BRIGHTEST * _LEVEL), 0))

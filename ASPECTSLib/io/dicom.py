@@ -15,10 +15,15 @@ from ASPECTSLib.errors import ErrorCode, GeometryRefusedError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.dicom_choice import choose_head_ct, choose_series
 from ASPECTSLib.io.dicom_frames import Frame, read_header, read_slices, text
-from ASPECTSLib.io.dicom_series import DicomSeries, list_series, series_of_file
+from ASPECTSLib.io.dicom_series import (
+    DicomSeries,
+    list_series,
+    series_around_file,
+    series_of_file,
+)
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.notes import NoteCode, ScanNote
-from ASPECTSLib.io.stack import SliceStack, assemble
+from ASPECTSLib.io.stack import AssembledStack, SliceStack, assemble
 
 __all__ = [
     "DicomMetadata",
@@ -26,7 +31,10 @@ __all__ = [
     "choose_head_ct",
     "choose_series",
     "list_series",
+    "metadata_of",
     "read_series",
+    "read_stack",
+    "series_around_file",
     "series_of_file",
 ]
 
@@ -103,15 +111,39 @@ def read_series(series: DicomSeries, *, frame: int | None = None) -> tuple[Volum
     UsageError
         If there is no such frame.
     """
+    assembled = assemble(read_stack(series)[0], frame=frame)
+    return assembled.volume, metadata_of(series, assembled)
+
+
+def read_stack(series: DicomSeries) -> tuple[SliceStack, tuple[float | None, ...]]:
+    """Read the slices of a series, in the order of its files.
+
+    Returns
+    -------
+    stack
+        All of them, several at a position where there are.
+    b_values
+        Diffusion weighting of each, s/mm2; None where its header does not state it.
+
+    Raises
+    ------
+    FileRefusedError, GeometryRefusedError
+        As `read_series` does.
+    """
     read = [read_slices(path) for path in series.files]
     frames = [one for frames, _ in read for one in frames]
     if len({pixels.shape[1:] for _, pixels in read}) > 1:
         message = "expected slices of one size in a series, got several sizes"
         raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
     pixels = np.concatenate([pixels for _, pixels in read])
-    assembled = assemble(_stack(pixels, frames, series.thickness_mm), frame=frame)
+    stack = _stack(pixels, frames, series.thickness_mm)
+    return stack, tuple(frame.b_value for frame in frames)
+
+
+def metadata_of(series: DicomSeries, assembled: AssembledStack) -> DicomMetadata:
+    """Return what the headers of a series say, and what was done to make a volume of it."""
     header = read_header(series.files[0], _KEYWORDS) or Dataset()
-    metadata = DicomMetadata(
+    return DicomMetadata(
         modality=series.kind,
         age_years=age_in_years(header),
         description=series.description,
@@ -120,7 +152,6 @@ def read_series(series: DicomSeries, *, frame: int | None = None) -> tuple[Volum
         contrast_agent=text(header, "ContrastBolusAgent"),
         notes=assembled.notes,
     )
-    return assembled.volume, metadata
 
 
 def age_in_years(header: Dataset) -> float | None:

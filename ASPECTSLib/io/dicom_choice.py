@@ -11,8 +11,9 @@ from ASPECTSLib.errors import (
     FileRefusedError,
     GeometryRefusedError,
 )
+from ASPECTSLib.io.bvalues import STROKE_B_VALUE, is_stroke_weighting
 from ASPECTSLib.io.dicom_series import MIN_IMAGES, DicomSeries
-from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.io.modality import Modality, is_other_sequence
 
 FULL_COVERAGE_MM = 100.0
 """An adult brain is 120 to 140 mm high; a series this high holds both levels of ASPECTS whole."""
@@ -56,7 +57,7 @@ def choose_series(
         message = "expected a folder with DICOM images, got a folder without images"
         raise FileRefusedError(ErrorCode.NO_IMAGES, message)
     if wanted is not None:
-        found = _matching(series, wanted)
+        found = _of_kind(_matching(series, wanted), kind)
         if len({one.study_uid for one in found}) > 1:
             raise _ambiguous(found, kind)
         return _best(found, kind)
@@ -86,6 +87,13 @@ def _matching(series: Sequence[DicomSeries], wanted: str) -> list[DicomSeries]:
     return [one for one in found if one.is_plausible_head_ct] or found
 
 
+def _of_kind(found: list[DicomSeries], kind: Modality) -> list[DicomSeries]:
+    """Return those that say that they are of a kind of diffusion, where one name stands for several."""
+    if kind not in {Modality.DWI, Modality.ADC, Modality.B0}:
+        return found
+    return [one for one in found if one.kind is kind] or found
+
+
 def _candidates(series: Sequence[DicomSeries], kind: Modality) -> list[DicomSeries]:
     """Return the series that are of a kind; where none says so, those that may be."""
     possible = [
@@ -99,11 +107,12 @@ def _candidates(series: Sequence[DicomSeries], kind: Modality) -> list[DicomSeri
         return possible
     stated = [one for one in possible if one.kind is kind]
     # Without a word on contrast a CT passes for NCCT: it may be any.
-    return stated or [one for one in possible if one.kind in {None, Modality.NCCT}]
+    unstated = [one for one in possible if one.kind in {None, Modality.NCCT}]
+    return stated or [one for one in unstated if not is_other_sequence(one.description)]
 
 
 def _best(candidates: list[DicomSeries], kind: Modality) -> DicomSeries:
-    ranks = [_rank(one) for one in candidates]
+    ranks = [(*_diffusion_rank(one, kind), *_rank(one)) for one in candidates]
     best = [one for one, rank in zip(candidates, ranks, strict=True) if rank == max(ranks)]
     if len(best) == 1:
         return best[0]
@@ -114,7 +123,7 @@ def _best(candidates: list[DicomSeries], kind: Modality) -> DicomSeries:
     raise _ambiguous(best, kind)
 
 
-def _rank(series: DicomSeries) -> tuple[bool, ...]:
+def _rank(series: DicomSeries) -> tuple[float, ...]:
     """Order series by what matters for reading ASPECTS, most first; more is better."""
     part = f"{series.body_part} {series.description}".lower()
     shows_head, shows_other = bool(_HEAD.search(part)), bool(_OTHER_PART.search(part))
@@ -127,6 +136,16 @@ def _rank(series: DicomSeries) -> tuple[bool, ...]:
         lowest_mm <= (series.thickness_mm or 0.0) <= highest_mm,
         shows_head and not shows_other,
     )
+
+
+def _diffusion_rank(series: DicomSeries, kind: Modality) -> tuple[float, ...]:
+    """Order diffusion series by their weighting: b near 1000, its directions already combined."""
+    if kind is not Modality.DWI:
+        return ()
+    fitting = [value for value in series.b_values if is_stroke_weighting(value)]
+    distance = min((abs(value - STROKE_B_VALUE) for value in fitting), default=0.0)
+    says_trace = "TRACE" in f"{series.image_type} {series.description}".upper()
+    return bool(fitting) - bool(series.b_values and not fitting), -distance, says_trace
 
 
 def _ambiguous(series: Sequence[DicomSeries], kind: Modality) -> FileRefusedError:

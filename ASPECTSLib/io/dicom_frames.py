@@ -15,6 +15,7 @@ from pydicom import Dataset, config, dcmread
 from pydicom.errors import InvalidDicomError
 
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, GeometryRefusedError
+from ASPECTSLib.io.dicom_bvalues import b_value_of
 
 # What pydicom and its decoders raise where they cannot decode; OverflowError is that of 2.4.
 _DECODER_ERRORS = (RuntimeError, NotImplementedError, AttributeError, KeyError, OverflowError)
@@ -37,6 +38,8 @@ class Frame:
         Distance between rows and between columns.
     slope, intercept
         Modality value = slope x stored value + intercept; 1 and 0 where the header has none.
+    b_value
+        Diffusion weighting, s/mm2; None where the header does not state it.
     """
 
     position_lps: tuple[float, ...]
@@ -44,6 +47,7 @@ class Frame:
     pixel_spacing_mm: tuple[float, ...]
     slope: float
     intercept: float
+    b_value: float | None = None
 
     @property
     def normal_lps(self) -> NDArray[np.float64]:
@@ -51,7 +55,7 @@ class Frame:
         return np.cross(self.orientation_lps[:3], self.orientation_lps[3:])
 
 
-def read_header(path: Path, keywords: Iterable[str]) -> Dataset | None:
+def read_header(path: Path, keywords: Iterable[str | int]) -> Dataset | None:
     """Read some elements of a DICOM file without its voxels; None for what is not DICOM.
 
     Files without the DICOM preamble are taken for something else.
@@ -141,7 +145,14 @@ def _frame(levels: tuple[Dataset, ...]) -> Frame | None:
     intercept = _find(levels, "PixelValueTransformationSequence", "RescaleIntercept")
     if (len(position), len(orientation), len(spacing)) != (3, 6, 2) or min(spacing) <= 0.0:
         return None
-    return Frame(position, orientation, spacing, *(slope or (1.0,)), *(intercept or (0.0,)))
+    return Frame(
+        position_lps=position,
+        orientation_lps=orientation,
+        pixel_spacing_mm=spacing,
+        slope=(slope or (1.0,))[0],
+        intercept=(intercept or (0.0,))[0],
+        b_value=b_value_of(levels),
+    )
 
 
 def _find(levels: tuple[Dataset, ...], group: str, keyword: str) -> tuple[float, ...]:

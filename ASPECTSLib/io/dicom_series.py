@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
+from ASPECTSLib.io.dicom_bvalues import B_VALUE_TAGS
 from ASPECTSLib.io.dicom_frames import Frame, frames_of, number, read_header, text
 from ASPECTSLib.io.modality import Modality, has_contrast, recognise_modality
 
@@ -30,9 +31,10 @@ _SHARP_DESCRIPTION = re.compile(r"\bbone|knochen|\bos\b|\bosseux\b|\bhueso|\blun
 _KEYWORDS = (
     "Modality", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "SeriesNumber",
     "SeriesDescription", "StudyDescription", "BodyPartExamined", "ImageType", "SliceThickness",
-    "ConvolutionKernel", "ContrastBolusAgent", "DiffusionBValue", "AcquisitionNumber",
+    "ConvolutionKernel", "ContrastBolusAgent", "FrameOfReferenceUID", "AcquisitionNumber",
     "InstanceNumber", "Rows", "Columns", "PixelSpacing", "ImagePositionPatient",
     "ImageOrientationPatient", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    *B_VALUE_TAGS,
 )  # fmt: skip
 
 
@@ -64,6 +66,12 @@ class DicomSeries:
         Whether the images say that they are scouts.
     has_contrast
         Whether the header says that contrast agent was given.
+    image_type
+        As in the header, in capitals.
+    frame_of_reference_uid
+        Equal for series of one session in which the patient did not leave the table; empty if absent.
+    b_values
+        Diffusion weightings that occur, s/mm2, from low to high.
     """
 
     uid: str = field(repr=False)
@@ -82,6 +90,9 @@ class DicomSeries:
     thickness_mm: float | None
     is_localizer: bool
     has_contrast: bool
+    image_type: str = ""
+    frame_of_reference_uid: str = field(default="", repr=False)
+    b_values: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
@@ -144,12 +155,24 @@ def series_of_file(path: Path) -> DicomSeries:
     FileRefusedError
         If the file is not a DICOM image.
     """
+    return series_around_file(path)[0]
+
+
+def series_around_file(path: Path) -> tuple[DicomSeries, ...]:
+    """Return the series that a DICOM file belongs to, then the other ones in its folder.
+
+    Raises
+    ------
+    FileRefusedError
+        If the file is not a DICOM image.
+    """
     beside = sorted(other for other in path.parent.iterdir() if other.is_file())
-    for series in _group([path, *(other for other in beside if other != path)]):
-        if path in series.files:
-            return series
-    message = f"expected a NIfTI, NRRD, MetaImage or DICOM file, got {path.name}"
-    raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
+    found = _group([path, *(other for other in beside if other != path)])
+    own = [series for series in found if path in series.files]
+    if not own:
+        message = f"expected a NIfTI, NRRD, MetaImage or DICOM file, got {path.name}"
+        raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
+    return (*own, *(series for series in found if series not in own))
 
 
 def _group(paths: Iterable[Path]) -> tuple[DicomSeries, ...]:
@@ -195,6 +218,8 @@ class _Image:
         """Return whether another image can lie in one stack with this one."""
         if (self.series_uid, self.matrix) != (other.series_uid, other.matrix):
             return False
+        if self.is_adc != other.is_adc:  # some scanners put the map beside the images it is made of
+            return False
         if not self.frames or not other.frames:
             return not self.frames and not other.frames
         mine, its = self.frames[0], other.frames[0]
@@ -203,6 +228,12 @@ class _Image:
         ) and np.allclose(
             mine.pixel_spacing_mm, its.pixel_spacing_mm, rtol=0.0, atol=_SPACING_TOLERANCE_MM
         )
+
+    @property
+    def is_adc(self) -> bool:
+        """Whether the image itself, not only its series, says that it is an ADC map."""
+        is_mr = text(self.header, "Modality") == "MR"
+        return is_mr and "ADC" in text(self.header, "ImageType").upper().split()
 
     @property
     def series_uid(self) -> str:
@@ -229,7 +260,8 @@ def _describe(images: list[_Image]) -> DicomSeries:
     words = f"{image_type} {description}"
     agent = text(header, "ContrastBolusAgent")
     modality = text(header, "Modality")
-    b_value = number(header, "DiffusionBValue")
+    b_values = sorted({frame.b_value for frame in frames if frame.b_value is not None})
+    b_value = b_values[-1] if b_values else None  # a series that begins with b0 is not one of b0
     return DicomSeries(
         uid=images[0].series_uid,
         study_uid=text(header, "StudyInstanceUID"),
@@ -247,6 +279,9 @@ def _describe(images: list[_Image]) -> DicomSeries:
         thickness_mm=number(header, "SliceThickness"),
         is_localizer="LOCALIZER" in image_type.upper(),
         has_contrast=has_contrast(words, agent),
+        image_type=image_type.upper(),
+        frame_of_reference_uid=text(header, "FrameOfReferenceUID"),
+        b_values=tuple(b_values),
     )
 
 

@@ -39,9 +39,21 @@ class ImageHeader:
     axes_ras: NDArray[np.float64] | None = None
     notes: tuple[ScanNote, ...] = ()
 
+    @property
+    def frame_count(self) -> int:
+        """How many volumes the file holds."""
+        return math.prod(self.reader.GetSize()[3:])
 
-def open_header(path: Path) -> ImageHeader:
+
+def open_header(path: Path, *, must_be_finite: bool = True) -> ImageHeader:
     """Read the header of an image file, without its shear where that is small and ITK refuses it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    must_be_finite
+        Whether to refuse NIfTI voxels that are infinite or not a number.
 
     Raises
     ------
@@ -68,7 +80,7 @@ def open_header(path: Path) -> ImageHeader:
         return ImageHeader(reader)
     if is_sheared:
         _read_sheared_information(reader, path.name)
-    check_nifti(content, reader, path.name)
+    check_nifti(content, reader, path.name, must_be_finite=must_be_finite)
     if not is_sheared:
         return ImageHeader(reader, notes=orientation_notes(reader, path.name))
     axes_ras, note = straight_axes_ras(reader, path.name)

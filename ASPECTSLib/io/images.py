@@ -16,7 +16,7 @@ from ASPECTSLib.errors import (
     OutputError,
 )
 from ASPECTSLib.geometry import LPS_FROM_RAS, Volume
-from ASPECTSLib.io.headers import open_header, pick_frame, read_voxels
+from ASPECTSLib.io.headers import ImageHeader, open_header, pick_frame, read_voxels
 from ASPECTSLib.io.nifti import refuse_non_finite
 from ASPECTSLib.io.notes import ScanNote
 
@@ -57,9 +57,17 @@ def read_image(path: Path, *, frame: int | None = None) -> Volume:
 
 
 def read_image_with_notes(
-    path: Path, *, frame: int | None = None
+    path: Path, *, frame: int | None = None, must_be_finite: bool = True
 ) -> tuple[Volume, tuple[ScanNote, ...]]:
     """Read an image file as `read_image` does, and say what its header left open.
+
+    Parameters
+    ----------
+    path, frame
+        As for `read_image`.
+    must_be_finite
+        Whether to refuse voxels that are infinite or not a number. Otherwise NIfTI files give 0 for
+        them, and other files what they hold.
 
     Returns
     -------
@@ -68,19 +76,53 @@ def read_image_with_notes(
     notes
         Assumptions about the orientation that the header forced.
     """
+    header = open_image(path, must_be_finite=must_be_finite)
+    volume = read_frame(header, path.name, frame, must_be_finite=must_be_finite)
+    return volume, header.notes
+
+
+def open_image(path: Path, *, must_be_finite: bool = True) -> ImageHeader:
+    """Read the header of an image file, for `read_frame` to read its frames one by one.
+
+    Raises
+    ------
+    FileRefusedError, GeometryRefusedError, ContentRefusedError
+        As `read_image` does, but for the voxels of other files than NIfTI.
+    """
     check_is_file(path)
     if not path.name.lower().endswith(IMAGE_SUFFIXES):
         message = f"expected a file named {', '.join(IMAGE_SUFFIXES)}, got {path.name}"
         raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
     # ITK's warnings go to the terminal past Python; what matters in them is checked here.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    header = open_header(path)
-    pick_frame(header.reader, frame, path.name)
-    image = read_voxels(header, path.name)
+    return open_header(path, must_be_finite=must_be_finite)
+
+
+def read_frame(
+    header: ImageHeader, name: str, frame: int | None = None, *, must_be_finite: bool = True
+) -> Volume:
+    """Read one frame of an image file whose header was read.
+
+    Parameters
+    ----------
+    header
+        Of `open_image`.
+    name
+        Of the file, for messages.
+    frame, must_be_finite
+        As for `read_image_with_notes`.
+
+    Raises
+    ------
+    FileRefusedError, GeometryRefusedError, ContentRefusedError, UsageError
+        As `read_image` does.
+    """
+    pick_frame(header.reader, frame, name)
+    image = read_voxels(header, name)
     volume = from_sitk(image if image.GetDimension() == 3 else sitk.JoinSeries(image))
-    if volume.array.dtype.kind == "f":
-        refuse_non_finite(volume.array, path.name)
-    return _with_axes(volume, header.axes_ras), header.notes
+    if must_be_finite and volume.array.dtype.kind == "f":
+        refuse_non_finite(volume.array, name)
+    return _with_axes(volume, header.axes_ras)
 
 
 def write_image(volume: Volume, path: Path) -> None:

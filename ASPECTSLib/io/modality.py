@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from ASPECTSLib.io.bvalues import MAX_B0
+
 
 class Modality(StrEnum):
     """Kinds of head scans that stroke is scored on, and the maps made of them."""
@@ -26,11 +28,18 @@ class Modality(StrEnum):
 
 
 _CBF = re.compile(r"\br?cbf\b|cerebral blood flow")
-_OTHER_MAP = re.compile(r"\br?cbv\b|\bmtt\b|\bttp\b|\bt ?max\b|\bttd\b|blood volume|\be ?adc\b")
+_OTHER_MAP = re.compile(
+    r"\br?cbv\b|\bmtt\b|\bttp\b|\bt ?max\b|\bttd\b|blood volume|\be ?adc\b|exponential"
+    r"|\bfa\b|fractional aniso"
+)
 _PERFUSION = re.compile(r"\bctp\b|perfusion|dynamic|\bvpct\b|\b4d\b")
 _ADC = re.compile(r"\badc\b|apparent diffusion|average dc")
 _B0 = re.compile(r"\bb ?=? ?0\b")
-_DIFFUSION = re.compile(r"\bdwi|diff|trace|\bb ?=? ?[5-9]\d\d\b|\bb ?=? ?1\d\d\d\b|\bresolve\b")
+_WEIGHTED = re.compile(r"trace|\bb ?=? ?[5-9]\d\d\b|\bb ?=? ?1\d\d\d\b")
+_DIFFUSION = re.compile(rf"\bdwi|diff|\bresolve\b|{_WEIGHTED.pattern}")
+_OTHER_SEQUENCE = re.compile(
+    r"flair|\bt[12]\b|\bt2\*|\bswi|swan|\btof\b|\bmra\b|mprage|\bgre\b|\bpd\b"
+)
 _WITHOUT_CONTRAST = re.compile(r"w/o|without|non[ -]?con|no con|unenhanced|\bncct\b|\bnect\b|nativ")
 _CONTRAST = re.compile(
     r"\bcta\b|angio|carotid|\bpost\b|contrast|\bc\+|\+c\b|\bce\b|enhanced|\biv\b|venous|arterial"
@@ -51,7 +60,7 @@ def recognise_modality(
     contrast_agent
         Value of Contrast/Bolus Agent (0018,0010).
     b_value
-        Diffusion b-value in s/mm², where the header has one.
+        Highest diffusion b-value in s/mm², where the header has one.
 
     Returns
     -------
@@ -78,9 +87,19 @@ def has_contrast(text: str, contrast_agent: str) -> bool:
     return bool(_CONTRAST.search(words)) and not _WITHOUT_CONTRAST.search(words)
 
 
+def is_other_sequence(text: str) -> bool:
+    """Return whether a description names an MR sequence that is none of diffusion."""
+    words = re.sub(r"[_^\\]", " ", text.lower())
+    return bool(_OTHER_SEQUENCE.search(words) or _OTHER_MAP.search(words))
+
+
 def _recognise_mr(words: str, b_value: float | None) -> Modality | None:
     if _ADC.search(words):
         return Modality.ADC
-    if b_value == 0 or _B0.search(words):
+    if b_value is not None and b_value > MAX_B0:
+        return Modality.DWI
+    if b_value is not None and not _OTHER_SEQUENCE.search(words):  # some write 0 on every image
         return Modality.B0
-    return Modality.DWI if b_value or _DIFFUSION.search(words) else None
+    if _B0.search(words) and not _WEIGHTED.search(words):  # "b0 b1000" names a series of both
+        return Modality.B0
+    return Modality.DWI if _DIFFUSION.search(words) else None

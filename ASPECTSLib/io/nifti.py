@@ -50,7 +50,9 @@ def read_content(path: Path) -> bytes:
         raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
 
 
-def check_nifti(content: bytes, reader: sitk.ImageFileReader, name: str) -> None:
+def check_nifti(
+    content: bytes, reader: sitk.ImageFileReader, name: str, *, must_be_finite: bool = True
+) -> None:
     """Refuse a NIfTI file that ITK would read as something else than it is.
 
     ITK takes whatever is in memory for voxels that are missing, 0 for those that are not a number,
@@ -64,6 +66,8 @@ def check_nifti(content: bytes, reader: sitk.ImageFileReader, name: str) -> None
         With the information of the file already read.
     name
         Of the file, for messages.
+    must_be_finite
+        Whether to refuse voxels that are infinite or not a number, for which ITK hands out 0.
 
     Raises
     ------
@@ -85,7 +89,8 @@ def check_nifti(content: bytes, reader: sitk.ImageFileReader, name: str) -> None
     if not _voxel_sizes_mm(content, order).all():
         message = f"expected voxel sizes above 0 mm in the header of {name}"
         raise GeometryRefusedError(ErrorCode.GEOMETRY_INVALID, message)
-    if float_type := _FLOAT_TYPES.get(reader.GetMetaData("datatype")):
+    float_type = _FLOAT_TYPES.get(reader.GetMetaData("datatype"))
+    if must_be_finite and float_type:
         refuse_non_finite(np.frombuffer(content, order + float_type, voxels, start), name)
 
 

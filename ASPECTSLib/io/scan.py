@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ class Scan:
         Of the DICOM series; empty for image files.
     notes
         What was changed or assumed on reading.
+    companions
+        Maps and images of the same session, in the units and on the grids of their files: of DWI
+        the ADC map and the image without weighting. Voxels of an ADC map may be negative or not a
+        number; affines to RAS mm.
+    b_value
+        Diffusion weighting of `volume`, s/mm2; None where it is not known.
     """
 
     volume: Volume
@@ -69,6 +76,8 @@ class Scan:
     age_years: float | None = None
     description: str = ""
     notes: tuple[ScanNote, ...] = ()
+    companions: Mapping[Modality, Volume] = field(default_factory=dict)
+    b_value: float | None = None
 
 
 def read_scan(
@@ -146,7 +155,7 @@ def _read_file(path: Path, series: str | None, frame: int | None) -> Scan:
     if not path.name.lower().endswith(IMAGE_SUFFIXES):
         return _read_dicom(series_of_file(path), path.parent, frame)
     volume, notes = read_image_with_notes(path, frame=frame)
-    return Scan(_with_compact_voxels(volume), (path.name,), notes=notes)
+    return Scan(with_compact_voxels(volume), (path.name,), notes=notes)
 
 
 def _read_dicom(series: DicomSeries, folder: Path, frame: int | None) -> Scan:
@@ -161,7 +170,7 @@ def _read_dicom(series: DicomSeries, folder: Path, frame: int | None) -> Scan:
     )
 
 
-def _with_compact_voxels(volume: Volume) -> Volume:
+def with_compact_voxels(volume: Volume) -> Volume:
     """Return the volume with int16 voxels where these hold its values, and float32 otherwise."""
     array: NDArray[Any] = volume.array
     limits = np.iinfo(np.int16)

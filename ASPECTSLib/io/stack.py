@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -140,6 +141,31 @@ def assemble(stack: SliceStack, *, frame: int | None = None) -> AssembledStack:
         notes.append(_spacing_note(gaps_mm, spacing_mm))
         ordered = _space_evenly(ordered, spacing_mm)
     return AssembledStack(_to_volume(ordered, spacing_mm), tilt_deg, tuple(notes))
+
+
+def images_by_position(stack: SliceStack) -> list[NDArray[np.intp]]:
+    """Return the indices of the slices at each position, from low to high depth, in order of acquisition."""
+    order = np.argsort(stack.depths_mm, kind="stable")
+    gaps_mm = np.diff(stack.depths_mm[order])
+    return np.split(order, np.flatnonzero(gaps_mm > SAME_POSITION_MM) + 1)
+
+
+def combine_positions(
+    stack: SliceStack, combine: Callable[[Sequence[NDArray[Any]]], NDArray[Any]]
+) -> SliceStack:
+    """Make one slice of those at each position.
+
+    Parameters
+    ----------
+    stack
+        Slices, several at a position: directions of diffusion, or repeats.
+    combine
+        Makes one array of several of one shape.
+    """
+    groups = images_by_position(stack)
+    pixels = np.stack([combine([stack.pixels[index] for index in group]) for group in groups])
+    first = np.array([group[0] for group in groups])
+    return replace(stack, pixels=pixels, positions_lps=stack.positions_lps[first])
 
 
 def regular_spacing_mm(gaps_mm: NDArray[np.float64]) -> float:

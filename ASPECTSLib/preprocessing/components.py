@@ -15,3 +15,23 @@ def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     sizes = np.bincount(labelled.ravel())
     sizes[0] = 0
     return labelled == int(sizes.argmax())
+
+
+def remove_small(mask: NDArray[np.bool_], least_voxels: float) -> NDArray[np.bool_]:
+    """Return a mask without the parts of fewer voxels, where voxels that touch in any way are connected."""
+    labelled, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    is_kept = np.bincount(labelled.ravel()) >= least_voxels
+    is_kept[0] = False
+    return is_kept[labelled]
+
+
+def bodies_inside(
+    mask: NDArray[np.bool_], area: NDArray[np.bool_], least_share: float
+) -> NDArray[np.bool_]:
+    """Return a mask without the parts of which less than a share lies in an area; touching voxels are connected."""
+    labelled, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    sizes = np.bincount(labelled.ravel())
+    inside = np.bincount(labelled[area], minlength=len(sizes))
+    is_kept = inside >= least_share * sizes
+    is_kept[0] = False
+    return is_kept[labelled]

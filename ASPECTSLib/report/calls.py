@@ -1,4 +1,4 @@
-"""What follows from the calls of all regions: the totals, and the warnings about calls."""
+"""What follows from calls and core: the totals, the severity, and the warnings about calls."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
-from ASPECTSLib.report.result import AspectsInfo, RegionInfo, StudyResult, WarningInfo
+from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult, WarningInfo
 from ASPECTSLib.scoring.aspects import total_score
+from ASPECTSLib.scoring.severity import (
+    aspects_group,
+    core_group,
+    severity_of,
+    severity_of_aspects,
+)
 
 NOT_COMPARED = "REGION_NOT_COMPARED"
 UNSURE = "UNSURE_CALLS"
@@ -23,10 +29,30 @@ def settle(result: StudyResult) -> StudyResult:
     """
     others = [w for w in result.quality.warnings if w.code not in _CALL_WARNINGS]
     warnings = (*others, *_call_warnings(result.regions, abstained=result.quality.abstained))
+    totals = _totals(result.regions)
     return replace(
         result,
-        aspects=_totals(result.regions),
+        aspects=totals,
+        core=_with_groups(result.core, totals.score),
         quality=replace(result.quality, warnings=warnings),
+    )
+
+
+def _with_groups(core: CoreInfo, score: int | None) -> CoreInfo:
+    volumes = CoreInfo(core.volume_ml, core.volume_adc620_ml)
+    if core.volume_ml is None:
+        return volumes
+    by_volume = replace(
+        volumes,
+        severity=severity_of(core.volume_ml).value,
+        core_group=core_group(core.volume_ml).value,
+    )
+    if score is None:
+        return by_volume
+    return replace(
+        by_volume,
+        severity_by_aspects=severity_of_aspects(score).value,
+        aspects_group=aspects_group(score).value,
     )
 
 
@@ -71,7 +97,11 @@ def _totals(regions: tuple[RegionInfo, ...]) -> AspectsInfo:
 def _call_warnings(regions: tuple[RegionInfo, ...], *, abstained: bool) -> Iterable[WarningInfo]:
     """Name the regions that the reader should look at, unless the reader has decided on them."""
     open_calls = [info for info in regions if info.override is None]
-    unseen = [i for i in open_calls if i.median is None or i.contralateral_median is None]
+    unseen = [
+        info
+        for info in open_calls
+        if info.probability is None and None in (info.median, info.contralateral_median)
+    ]
     if unseen:
         yield WarningInfo(
             NOT_COMPARED,

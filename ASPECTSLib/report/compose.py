@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ from ASPECTSLib.scoring.haemorrhage import FLAGGED_ML
 THICK_SLICE_MM = 6.0
 """Slices above this blur the regions of the ganglionic level: the score is given with a warning."""
 
+THICK_FOR_VOLUME_MM = 4.0
+"""Slices above this make volumes approximate."""
+
 MIN_AGREEMENT = 0.60
 """Mean Dice between the regions of networks and registration below which one of them is likely to be wrong."""
 
@@ -41,12 +44,11 @@ TILTED_HEAD_DEG = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What the pipeline found."""
+    """What a system found; `core` and `warnings` are its own, beside those that all systems have."""
 
     calls: tuple[RegionCall, ...]
     quality: RegistrationQuality
     midplane: Midplane
-    hyperdense_ml: float
     key_slices: KeySlicesInfo
     method: str
     options: dict[str, Any]
@@ -54,6 +56,9 @@ class Findings:
     notes: tuple[ScanNote, ...]
     models: tuple[ModelInfo, ...] = ()
     agreement: float | None = None
+    hyperdense_ml: float = 0.0
+    core: CoreInfo = field(default_factory=CoreInfo)
+    warnings: tuple[WarningInfo, ...] = ()
 
 
 def compose_result(scan: Scan, findings: Findings) -> StudyResult:
@@ -72,7 +77,7 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
         method=_method_info(findings),
         aspects=AspectsInfo(score=None, side=None, left=None, right=None),
         regions=tuple(region_info(call, abstained=abstained) for call in findings.calls),
-        core=CoreInfo(),
+        core=findings.core,
         quality=QualityInfo(
             warnings=tuple(_warnings(scan, findings)),
             abstained=abstained,
@@ -108,7 +113,7 @@ def region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
 def _input_info(scan: Scan, options: dict[str, Any]) -> InputInfo:
     age_years = options["age_years"] if options["age_years"] is not None else scan.age_years
     return InputInfo(
-        modality=Modality.NCCT.value,
+        modality=(scan.modality or Modality.NCCT).value,
         files=scan.files,
         spacing_mm=tuple(float(s) for s in scan.volume.spacing_mm),
         shape=scan.volume.size,
@@ -131,6 +136,9 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     if slice_mm > THICK_SLICE_MM:
         message = f"slices are {slice_mm:.1f} mm thick: small regions are blurred, check IC and C"
         warnings.append(WarningInfo("THICK_SLICES", message))
+    elif slice_mm > THICK_FOR_VOLUME_MM and findings.core.volume_ml:
+        message = f"slices are {slice_mm:.1f} mm thick: volumes are approximate"
+        warnings.append(WarningInfo("THICK_SLICES", message))
     largest_deg = float(np.max(np.abs([findings.midplane.yaw_deg, findings.midplane.roll_deg])))
     if largest_deg > TILTED_HEAD_DEG:
         message = f"the head is turned or tilted by {largest_deg:.0f} degrees: check the regions"
@@ -141,6 +149,7 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
             "rule out haemorrhage before the score is used"
         )
         warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
+    warnings += findings.warnings
     if findings.agreement is not None and findings.agreement < MIN_AGREEMENT:
         message = (
             f"networks and registration place the regions differently (mean Dice {findings.agreement:.2f}): "

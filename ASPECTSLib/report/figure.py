@@ -15,24 +15,23 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import INFARCT_COLOUR, REGIONS, Region, Side
 from ASPECTSLib.geometry import Volume, bounding_box, canonicalize
+from ASPECTSLib.report.looks import Look, look_of
 from ASPECTSLib.report.result import RegionInfo, StudyResult
 from ASPECTSLib.report.wording import (
     LEGEND,
     RESEARCH_ONLY,
     automatic_text,
     call_sign,
+    core_lines,
     headline,
     override_text,
+    values_text,
+    values_words,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-STROKE_WINDOW_HU = (20.0, 60.0)
-"""Width 40, level 40."""
-
-HEATMAP_LIMIT_HU = 8.0
 
 _SIZE_INCHES = (15.0, 9.0)
 _DPI = 100
@@ -43,6 +42,7 @@ _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
 _WARNING = "#f0e442"
+_NOTHING = 0.002  # of the heat map's range: no difference, no probability
 _NOTES_TOP = 0.34  # of the axes of the table
 _NOTE_SIZES = {10.0: (0.03, 52), 8.5: (0.022, 62), 7.0: (0.016, 72), 6.0: (0.0135, 84)}
 """Step from line to line, and characters a line, by the size in points: the first that holds all notes is taken."""
@@ -56,6 +56,7 @@ class FigureImages(Protocol):
     scan: Volume
     regions: Volume
     heatmap: Volume
+    compared: Volume
     infarct: Volume | None
 
 
@@ -70,7 +71,7 @@ def report_png(result: StudyResult, images: FigureImages) -> bytes:
     result
         What to show.
     images
-        CT in HU, label map, HU difference, and the infarct mask where there is one.
+        Scan, label map, heat map, map of compared voxels, and the infarct mask where there is one.
 
     Returns
     -------
@@ -112,7 +113,9 @@ def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages
     canonical = canonicalize(images.scan)
     volume = canonical.volume
     labels = canonical.reorder(images.regions.array)
-    difference = canonical.reorder(images.heatmap.array)
+    heatmap = canonical.reorder(images.heatmap.array)
+    look = look_of(result.input.modality)
+    window = look.window_of(images.scan.array, images.compared.array > 0)
     infarct = None if images.infarct is None else canonical.reorder(images.infarct.array) > 0
     margin = tuple(int(n) for n in np.ceil(_MARGIN_MM / volume.spacing_mm[::-1]))
     # Without any region, which an abstained study may be, the whole slices are shown.
@@ -124,23 +127,22 @@ def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages
         k = canonical.restore_slice(index)
         axes = [figure.add_subplot(grid[row, column]) for column in range(3)]
         for axis in axes:
-            _draw_slice(axis, _radiological(volume.array[k], box), aspect)
+            _draw_slice(axis, _radiological(volume.array[k], box), window, aspect)
         _annotate(axes[1], _radiological(labels[k], box), result)
         if infarct is not None:
             _outline_infarct(axes[1], _radiological(infarct[k], box))
-        _overlay_difference(axes[2], _radiological(difference[k], box))
-        limit = f"blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}"
+        _overlay_heatmap(axes[2], _radiological(heatmap[k], box), look)
         titles = (
             f"{name}, slice {index}",
             "affected filled, others outlined",
-            f"HU minus mirrored side: {limit}",
+            look.heatmap,
         )
         for axis, title in zip(axes, titles, strict=True):
             axis.set_title(title, color=_TEXT, fontsize=10, pad=3)
 
 
-def _draw_slice(axis: Axes, image: NDArray, aspect: float) -> None:
-    lowest, highest = STROKE_WINDOW_HU
+def _draw_slice(axis: Axes, image: NDArray, window: tuple[float, float], aspect: float) -> None:
+    lowest, highest = window
     axis.imshow(image, cmap="gray", vmin=lowest, vmax=highest, aspect=aspect)
     _mark_sides(axis)
 
@@ -188,13 +190,14 @@ def _label_place(mask: NDArray[np.bool_]) -> tuple[int, int]:
     return int(places[nearest][0]), int(places[nearest][1])
 
 
-def _overlay_difference(axis: Axes, difference: NDArray[np.float32]) -> None:
-    shown = np.ma.masked_where(difference == 0, difference)
+def _overlay_heatmap(axis: Axes, values: NDArray[np.float32], look: Look) -> None:
+    lowest, highest = look.heatmap_limits
+    shown = np.ma.masked_where(np.abs(values) < _NOTHING * (highest - lowest), values)
     axis.imshow(
         shown,
-        cmap="RdBu_r",
-        vmin=-HEATMAP_LIMIT_HU,
-        vmax=HEATMAP_LIMIT_HU,
+        cmap=look.heatmap_colours,
+        vmin=lowest,
+        vmax=highest,
         alpha=0.65,
         aspect=axis.get_aspect(),
     )
@@ -220,11 +223,11 @@ def _draw_table(axis: Axes, result: StudyResult) -> None:
             columns[0], y, region.code.value, color=_colour(region), fontsize=12, fontweight="bold"
         )
         for x, side in zip(columns[1:], (Side.RIGHT, Side.LEFT), strict=True):
-            _draw_call(axis, x, y, infos[region.code.value, side.value])
+            _draw_call(axis, x, y, infos[region.code.value, side.value], result)
     axis.text(
         columns[0],
         0.42,
-        "probability of infarct, median HU here | other side",
+        f"probability of being affected, {values_words(result.input.modality)}",
         color=_TEXT,
         fontsize=9,
     )
@@ -243,13 +246,10 @@ def _colour(region: Region) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
+def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo, result: StudyResult) -> None:
     probability = "  –  " if info.probability is None else f"{info.probability:.2f}"
-    medians = "not compared"
-    if info.median is not None and info.contralateral_median is not None:
-        medians = f"{info.median:.1f} | {info.contralateral_median:.1f}"
     edited = "✎" if info.override else " "
-    text = f"{call_sign(info)}{edited}{probability}  {medians}"
+    text = f"{call_sign(info)}{edited}{probability}  {values_text(info, result.input.modality)}"
     weight = "bold" if info.final_call else "normal"
     axis.text(x, y, text, color=_TEXT, fontsize=10, fontweight=weight)
 
@@ -257,8 +257,7 @@ def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo) -> None:
 def _draw_notes(axis: Axes, result: StudyResult) -> None:
     """Write the warnings, then what a person changed, below the table."""
     notes = [("! ", warning.message, _WARNING) for warning in result.quality.warnings]
-    if result.core.volume_ml is not None:
-        notes.append(("", f"infarct {result.core.volume_ml:.1f} mL", _TEXT))
+    notes += [("", line, _TEXT) for line in core_lines(result.core)]
     if result.is_edited:
         notes.append(("edited; ", automatic_text(result), _TEXT))
     notes += [("edited: ", override_text(info), _TEXT) for info in result.regions if info.override]

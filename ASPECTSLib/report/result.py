@@ -89,11 +89,18 @@ class RegionInfo:
 
 @dataclass(frozen=True)
 class CoreInfo:
-    """Infarct core; None where the method makes no infarct mask."""
+    """Infarct core; None where there is no infarct mask.
+
+    `severity` goes by the volume and `severity_by_aspects` by the score, with the cut-offs of one study;
+    `core_group` and `aspects_group` are the groups that trials of thrombectomy made. See `ASPECTSLib.scoring.severity`.
+    """
 
     volume_ml: float | None = None
     volume_adc620_ml: float | None = None
     severity: str | None = None
+    severity_by_aspects: str | None = None
+    core_group: str | None = None
+    aspects_group: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.report.calls import automatic_totals, score_range, uncalled_regions
+from ASPECTSLib.report.looks import look_of
 from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult
+from ASPECTSLib.scoring.low_adc import LOW_ADC
 
 AFFECTED, NOT_AFFECTED, UNSURE, NOT_CALLED = "●", "○", "◐", "–"
 """Signs of a call; colour is never the only one."""
@@ -84,18 +87,25 @@ def override_text(info: RegionInfo) -> str:
     return f"{info.region} {info.side}: {change}, {override.by}, {override.when}{reason}"
 
 
-def measured_text(right: RegionInfo, left: RegionInfo) -> str:
-    """Return what was measured in a region of both sides: densities, how much darker, infarcted shares."""
+def measured_text(right: RegionInfo, left: RegionInfo, modality: str) -> str:
+    """Return what was measured in a region of both sides: medians, how much darker on CT, infarcted shares."""
+    is_ct = modality != Modality.DWI.value
     parts = []
-    if right.median is None or left.median is None:
+    if right.median is not None and left.median is not None:
+        difference = _darker(right, left) if is_ct else ""
+        medians = f"{_median_text(right, modality)} | {_median_text(left, modality)}"
+        parts.append(f"{medians} {look_of(modality).unit} {difference}".rstrip())
+    elif is_ct:
         parts.append("not compared")
-    else:
-        parts.append(f"{right.median:.1f} | {left.median:.1f} HU {_darker(right, left)}".rstrip())
     fractions = [right.infarct_fraction, left.infarct_fraction]
     if any(fractions):
         shares = " | ".join(NOT_CALLED if f is None else f"{100 * f:.0f} %" for f in fractions)
         parts.append(f"infarct {shares}")
-    return ", ".join(parts)
+    return ", ".join(parts if is_ct else reversed(parts))
+
+
+def _median_text(info: RegionInfo, modality: str) -> str:
+    return f"{info.median:.1f}" if modality != Modality.DWI.value else f"{info.median:.0f}"
 
 
 def _darker(right: RegionInfo, left: RegionInfo) -> str:
@@ -120,3 +130,33 @@ def core_text(core: CoreInfo) -> str:
     if core.volume_ml is None:
         return "core –"
     return f"core {core.volume_ml:.1f} mL   {(core.severity or '').replace('-', '–')}".rstrip()
+
+
+def core_lines(core: CoreInfo) -> list[str]:
+    """Say how large the infarct is, by each way that it was measured; nothing without one."""
+    if core.volume_ml is None:
+        return []
+    lines = [core_text(core)]
+    if core.volume_adc620_ml is not None:
+        lines.append(f"ADC below {LOW_ADC:.0f}: {core.volume_adc620_ml:.1f} mL")
+    if core.severity_by_aspects is not None:
+        lines.append(f"by ASPECTS: {core.severity_by_aspects.replace('-', '–')}")
+    groups = [core.core_group, core.aspects_group and f"ASPECTS {core.aspects_group}"]
+    lines.append(f"groups of trials: {', '.join(group for group in groups if group)}")
+    return lines
+
+
+def values_words(modality: str) -> str:
+    """Say what `values_text` shows for a modality."""
+    if modality == Modality.DWI.value:
+        return "infarcted share of the region"
+    return f"median {look_of(modality).unit} here | other side"
+
+
+def values_text(info: RegionInfo, modality: str) -> str:
+    """Return the numbers that a call rests on: the infarcted share on diffusion MRI, else the medians of both sides."""
+    if modality == Modality.DWI.value:
+        return "" if info.infarct_fraction is None else f"{info.infarct_fraction:.0%}"
+    if info.median is None or info.contralateral_median is None:
+        return "not compared"
+    return f"{info.median:.1f} | {info.contralateral_median:.1f}"

@@ -54,12 +54,18 @@ class RegionCall:
         The reason in words.
     infarct_fraction
         Share of the region that a drawn or segmented infarct covers; None where there is none.
+    affected_fraction
+        Of which more than this costs a point.
+    by_infarct
+        Whether the infarct alone decides, not the density.
     """
 
     measure: RegionMeasure
     probability: float | None
     evidence: str
     infarct_fraction: float | None = None
+    affected_fraction: float = AFFECTED_FRACTION
+    by_infarct: bool = False
 
     @property
     def region(self) -> Region:
@@ -69,6 +75,8 @@ class RegionCall:
     @property
     def affected(self) -> bool:
         """Whether the region costs a point: for its density, or for the infarct that covers it."""
+        if self.by_infarct:
+            return self._is_covered
         is_dark = self.probability is not None and self.probability >= AFFECTED_PROBABILITY
         return is_dark or self._is_covered
 
@@ -82,11 +90,11 @@ class RegionCall:
         """Whether the call could as well be the other."""
         lowest, highest = UNSURE_PROBABILITY
         is_between = self.probability is not None and lowest < self.probability < highest
-        return is_between and not self._is_covered
+        return is_between and (self.by_infarct or not self._is_covered)
 
     @property
     def _is_covered(self) -> bool:
-        return self.infarct_fraction is not None and self.infarct_fraction > AFFECTED_FRACTION
+        return self.infarct_fraction is not None and self.infarct_fraction > self.affected_fraction
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ _LEAST_SIGNAL = 1e-6
 _TEXTURE_SIGMA_MM = 4.0
 _LESION_SIGMA_MM = 6.0
 _BIAS_SIGMA_POINTS = 15.0  # of the coarse grid: 60 mm
+_SHIM = (0.7, 2.0)  # how much of the field of air and bone is left: shimming, echo spacing, parallel imaging
 _LEAST_ADC_RATIO = 0.4  # of an infarct: lower values are noise
 _SOLID = {tissue: float(tissue not in FLUID) for tissue in Tissue}
 _RIM_MM = 7  # odd: width over which the rim of a haemorrhage is averaged
@@ -67,7 +68,7 @@ class DwiVariation:
     signal: float = 0.06
     adc: float = 0.03
     texture: float = 0.03
-    infarct: float = 0.2
+    infarct: float = 0.35
     bias: float = 0.12
     susceptibility: float = 1.0
 
@@ -189,7 +190,8 @@ def _add_disease(brain: _Signal, head: Head, box: Box, draw: Draw, spread: float
 def _add_infarct(brain: _Signal, core: Tensor, age_hours: float, draw: Draw, spread: float) -> None:
     """Let diffusion fall and T2 rise in an infarct as far as its age says, unevenly."""
     adc_change = (value_at(INFARCT_ADC_RATIO, age_hours) - 1.0) * draw.normal(1.0, spread)
-    t2_change = (value_at(INFARCT_T2_RATIO, age_hours) - 1.0) * draw.normal(1.0, 2.0 * spread)
+    t2_factor = max(draw.normal(1.0, 2.0 * spread), 0.0)  # an infarct is never darker than tissue
+    t2_change = (value_at(INFARCT_T2_RATIO, age_hours) - 1.0) * t2_factor
     box = box_of(core)
     if box is None:
         return
@@ -240,4 +242,6 @@ def _sensitivity(head: Head, draw: Draw, variation: DwiVariation) -> Tensor:
 
 
 def _distortion(head: Head, draw: Draw, variation: DwiVariation) -> Distortion:
-    return distortion(head, draw.part("distortion"), variation.susceptibility)
+    part = draw.part("distortion")
+    factor = variation.susceptibility * part.log_uniform(*_SHIM)
+    return distortion(head, part, factor)

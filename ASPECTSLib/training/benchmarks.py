@@ -24,29 +24,20 @@ from ASPECTSLib.inference.registry import find_model, find_optional_model, load_
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, region_dice
-from ASPECTSLib.synthesis.anatomy import load_anatomies
-from ASPECTSLib.synthesis.generator import (
-    PatientRange,
-    Sources,
-    draw_patient,
-    scan_patient,
-    truth_on,
-)
-from ASPECTSLib.synthesis.lesion_shapes import load_shapes
-from ASPECTSLib.synthesis.scanners import SCANNERS, Scanner
+from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
+from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.patients import MAIN_IMAGE
 from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, reference_dwi
-from ASPECTSLib.training.tasks import TEST, PatientRecipe, split
+from ASPECTSLib.training.unseen import (
+    HELD_OUT,
+    measured_scanners,
+    unseen_seed,
+    unseen_sources,
+)
 
 BRAIN_DICE, REGION_DICE = "brain, Dice", "twenty regions, mean Dice"
 SYNTHETIC_PATIENTS = 50
-ANATOMY_FOLDER, LESION_FOLDER = "anatomy/synthseg", "lesions/soop"
-CACHE_FOLDER = "aspects-cache"
-
-_PIXEL_MM = (0.8, 1.0)
-_SEED = 2026
-
 
 @dataclass(frozen=True, eq=False)
 class _Case:
@@ -173,38 +164,17 @@ def _real(
 
 
 def _synthetic(modality: Modality, data: Path, atlas: Atlas, progress: Progress) -> Iterator[_Case]:
-    """Make patients of the anatomies that no recipe trains on, with seeds that no recipe draws."""
-    cache = data / CACHE_FOLDER if (data / CACHE_FOLDER).is_dir() else None
-    anatomies = load_anatomies(data / ANATOMY_FOLDER, atlas, cache, progress)
-    every = PatientRecipe().hold_out_every
-    if len(anatomies) < every:
-        message = (
-            f"expected at least {every} anatomies, of which some are held out, got {len(anatomies)}"
-        )
-        raise UsageError(ErrorCode.USAGE, message)
-    _, held_out = split(anatomies, every)
-    sources = Sources(held_out, load_shapes(data / LESION_FOLDER, atlas, cache, progress))
-    patients = replace(PatientRange(), scanners=_test_scanners())
+    sources = unseen_sources(data, atlas, progress)
+    patients = replace(PatientRange(), scanners=measured_scanners())
     for number in range(SYNTHETIC_PATIENTS):
         progress.check()
-        patient = draw_patient(sources, (TEST, _SEED, number), patients)
+        patient = draw_patient(sources, unseen_seed(number), patients)
         scan = scan_patient(patient, modality, patients)
         truth = truth_on(scan, scan.acquisition.grid)
         image = scan.images[MAIN_IMAGE[modality]]
         yield _Case(f"patient {number}", image, modality, truth.brain, truth.regions)
 
 
-def _test_scanners() -> dict[Modality, Scanner]:
-    """Return all scanners with pixels of at least 0.8 mm: the networks see no finer ones, and they are fast to make."""
-    scanners = {}
-    for modality, scanner in SCANNERS.items():
-        low, high = scanner.scans.in_plane_mm
-        pixels = (max(low, _PIXEL_MM[0]), max(high, _PIXEL_MM[1]))
-        scanners[modality] = replace(scanner, scans=replace(scanner.scans, in_plane_mm=pixels))
-    return scanners
-
-
-_HELD_OUT = "synthetic patients of anatomies that were not trained on"
 _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
     {
         "real-ct": _Benchmark(
@@ -216,13 +186,13 @@ _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
     }
     | {
         f"synthetic-{modality.value.lower()}": _Benchmark(
-            partial(_synthetic, modality), f"{modality.value} of {_HELD_OUT}", synthetic=True
+            partial(_synthetic, modality), f"{modality.value} of {HELD_OUT}", synthetic=True
         )
         for modality in (Modality.NCCT, Modality.CTA, Modality.DWI, Modality.CBF)
     }
 )
 
 BENCHMARKS: Mapping[str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]] = (
-    MappingProxyType(dict.fromkeys(_DEFINITIONS, run_benchmark))
+    MappingProxyType(dict.fromkeys(_DEFINITIONS, run_benchmark) | INFARCT_BENCHMARKS)
 )
 """By name: what `aspects models verify --benchmark` runs."""

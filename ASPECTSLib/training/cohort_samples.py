@@ -14,14 +14,12 @@ from scipy import ndimage
 from torch.utils.data import Dataset
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.inputs import (
     REST_OF_BRAIN,
     RegionPrior,
     intensities,
-    label_centres,
     on_grid,
     region_prior,
 )
@@ -36,16 +34,16 @@ from ASPECTSLib.training.cohort import (
     LabelledVolumes,
     read_labelled,
 )
+from ASPECTSLib.training.labelled import Labelled
 from ASPECTSLib.training.losses import IGNORED
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.tasks import TRAINING, VALIDATION, Prepared, parse_data, view_of
-from ASPECTSLib.training.views import Labelled, View
+from ASPECTSLib.training.views import View
 
 NEED_BRAIN = frozenset({"brain"})
 """Tasks that cannot be learned without brain masks."""
 
 _KEPT_SCANS = 16  # some 0.5 GB of thick slices in each process
-_CENTRES_SPACING_MM = 3.0
 _AIR = 0.05  # of the range of intensities: 4 HU
 _HASH_RANGE = 2**64
 
@@ -189,12 +187,6 @@ def split_cohort(cohort: Cohort, modalities: Sequence[Modality], share: float) -
 def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
     """Return a scan with labels that tells them on any grid, by nearest neighbours."""
     regions, brain = volumes.regions, volumes.brain
-    extent_mm = np.array(regions.size) * regions.spacing_mm
-    shape = tuple(int(n) for n in np.ceil(extent_mm[::-1] / _CENTRES_SPACING_MM))
-    affine = np.diag([_CENTRES_SPACING_MM] * 3 + [1.0])
-    affine[:3, 3] = regions.affine[:3, 3]
-    overview = resample(regions, Volume(np.zeros(shape, np.uint8), affine), order=0)
-    centres, volumes_ml = label_centres(overview, len(REGIONS))
 
     def head_on(grid: Volume) -> NDArray[np.bool_]:
         return inside_head(on_grid(intensities(volumes.image, modality), grid))
@@ -207,8 +199,6 @@ def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
         modality=modality,
         regions_on=lambda grid: resample(regions, grid, order=0).array,
         brain_on=brain_on,
-        centres_mm=centres,
-        volumes_ml=volumes_ml,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 
 from ASPECTSLib import __version__
 from ASPECTSLib.inference.card import Metric
+from ASPECTSLib.inference.infarct_inputs import INFARCT_SHAPE, INFARCT_SPACING_MM
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
     BRAIN_SPACING_MM,
@@ -30,6 +31,7 @@ from ASPECTSLib.training.tasks import parse_data
 _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
     {
         "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
+        "infarct": (INFARCT_SPACING_MM, INFARCT_SHAPE),
         "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
         "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
     }
@@ -37,6 +39,10 @@ _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
 _NORMALISATION = (
     f"CT {CT_WINDOW_HU[0]:g} to {CT_WINDOW_HU[1]:g} HU to 0 to 1; others in multiples of the foreground's median, "
     f"0 to {MR_RANGE:g} to 0 to 1"
+)
+_INFARCT_NORMALISATION = (
+    "signal at b = 1000 s/mm2 over twice the median of the brain, ADC in 1e-3 mm2/s, and whether there is an ADC; "
+    "both 0 to 1 or more"
 )
 _USE = "Research only. Not a medical device. Made by `aspects train`; whoever trained it knows what it is for."
 _SYNTHETIC_LIMITS = (
@@ -107,7 +113,7 @@ def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
     content = {
         "modalities": sorted(set(parse_data(recipe["data"]).modalities)),
         "channels": lesson.prepared.options["in_channels"],
-        "normalisation": _NORMALISATION,
+        "normalisation": _INFARCT_NORMALISATION if recipe["task"] == "infarct" else _NORMALISATION,
     }
     if recipe["task"] in _GRIDS:
         spacing_mm, shape = _GRIDS[recipe["task"]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.geometry import Volume
-from ASPECTSLib.inference.inputs import RegionPrior, label_centres
+from ASPECTSLib.inference.inputs import RegionPrior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.generator import (
@@ -23,9 +23,8 @@ from ASPECTSLib.synthesis.generator import (
     labels_on,
     scan_patient,
 )
-from ASPECTSLib.training.views import Labelled, View
-
-_CENTRES_SPACING_MM = 3.0
+from ASPECTSLib.training.labelled import Labelled
+from ASPECTSLib.training.views import View
 
 MAIN_IMAGE = {
     Modality.NCCT: "ncct",
@@ -113,20 +112,13 @@ class PatientDataset(Dataset):
 
 def labelled(scan: SyntheticScan, modality: Modality) -> Labelled:
     """Return a synthetic scan that can tell its truth on any grid."""
-    image = scan.images[MAIN_IMAGE[modality]]
-    extent_mm = np.array(image.size) * image.spacing_mm
-    shape = tuple(int(n) for n in np.ceil(extent_mm[::-1] / _CENTRES_SPACING_MM))
-    affine = np.diag([_CENTRES_SPACING_MM] * 3 + [1.0])
-    affine[:3, 3] = image.affine[:3, 3]
-    overview = _label(scan, Volume(np.zeros(shape, np.uint8), affine), "regions")
-    centres, volumes = label_centres(overview, len(REGIONS))
     return Labelled(
-        image=image,
+        image=scan.images[MAIN_IMAGE[modality]],
         modality=modality,
-        regions_on=lambda grid: _label(scan, grid, "regions").array,
-        brain_on=lambda grid: _label(scan, grid, "brain").array > 0,
-        centres_mm=centres,
-        volumes_ml=volumes,
+        regions_on=lambda grid: _labels(scan, grid, "regions"),
+        brain_on=lambda grid: _labels(scan, grid, "brain") > 0,
+        infarct_on=lambda grid: _labels(scan, grid, "infarct") > 0,
+        adc=scan.images.get(MAIN_IMAGE[Modality.ADC]) if modality is Modality.DWI else None,
     )
 
 
@@ -135,5 +127,5 @@ def _acquired_as(modality: Modality) -> Modality:
     return Modality.DWI if modality in {Modality.ADC, Modality.B0} else modality
 
 
-def _label(scan: SyntheticScan, grid: Volume, name: LabelName) -> Volume:
-    return grid.with_array(labels_on(scan, grid, (name,))[0])
+def _labels(scan: SyntheticScan, grid: Volume, name: LabelName) -> NDArray[np.uint8]:
+    return labels_on(scan, grid, (name,))[0]

@@ -15,13 +15,27 @@ from numpy.typing import NDArray
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE, RegionCode
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.geometry import Volume, canonicalize
+from ASPECTSLib.io.diffusion import read_diffusion
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
 
 CT_CASES = ("sub001", "sub002")
 DWI_CASES = {
     "isles22-0009": "sub-strokecase0009_ses-0001_dwi.nii.gz",
     "ads-subject01": "Subject01_DWI.nii.gz",
+}
+_INFARCTS = {
+    "isles22-0009": {
+        "dwi": DWI_CASES["isles22-0009"],
+        "adc": "sub-strokecase0009_ses-0001_adc.nii.gz",
+        "infarct": "sub-strokecase0009_ses-0001_msk.nii.gz",
+    },
+    "ads-subject01": {
+        "dwi": DWI_CASES["ads-subject01"],
+        "b0": "Subject01_b0.nii.gz",
+        "infarct": "Subject01_DAGMNet_CH3_Lesion_Predict.nii.gz",
+    },
 }
 _MASKS = {"ads-subject01": "Subject01_Mask.nii.gz"}  # the other one comes without skull
 
@@ -89,6 +103,54 @@ def reference_dwi(data: Path) -> list[ReferenceScan]:
         brain = volume.with_array(volume.array != 0 if mask is None else mask)
         scans.append(ReferenceScan(name, Modality.DWI, volume, brain, None))
     return scans
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceInfarct:
+    """A real diffusion-weighted scan in the image frame with what is taken for its infarct.
+
+    Parameters
+    ----------
+    name
+        Of the case.
+    volume, adc
+        Signal, and 1e-6 mm2/s, on one grid.
+    infarct
+        bool, (k, j, i): drawn by experts in the first case, by a published network in the second.
+    """
+
+    name: str
+    volume: Volume
+    adc: Volume
+    infarct: NDArray[np.bool_]
+
+
+def reference_infarcts(data: Path) -> list[ReferenceInfarct]:
+    """Load the two diffusion-weighted scans with ADC and infarct.
+
+    Parameters
+    ----------
+    data
+        Folder that holds `dwi`.
+
+    Raises
+    ------
+    FileRefusedError
+        FILE_NOT_FOUND if it does not.
+    """
+    folder = _folder(data, "dwi")
+    return [_infarct(folder / name, name) for name in _INFARCTS]
+
+
+def _infarct(folder: Path, name: str) -> ReferenceInfarct:
+    files = _INFARCTS[name]
+    paths = {kind: folder / file for kind, file in files.items()}
+    scan = read_diffusion(paths["dwi"], paths.get("adc"), paths.get("b0"))
+    diffusion = prepare_diffusion(scan)
+    canonical = canonicalize(diffusion.dwi)
+    adc = canonical.volume.with_array(canonical.reorder(diffusion.adc.array))
+    infarct = _canonical(paths["infarct"]).array > 0
+    return ReferenceInfarct(name, canonical.volume, adc, infarct)
 
 
 def in_project_order(regions: Volume) -> NDArray[np.uint8]:

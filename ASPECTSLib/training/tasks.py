@@ -17,6 +17,7 @@ from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.any_contrast import AnyContrastScanner
 from ASPECTSLib.synthesis.distractors import DistractorRates
 from ASPECTSLib.synthesis.generator import PatientRange, Sources
+from ASPECTSLib.synthesis.lesions import InfarctOptions
 from ASPECTSLib.synthesis.placement import ShapeRange
 from ASPECTSLib.synthesis.scanners import SCANNERS
 from ASPECTSLib.training.batches import Samples, SizedSamples
@@ -47,6 +48,10 @@ class PatientRecipe:
         Pixel spacing and slice distance of the synthetic scans, smallest and largest.
     healthy
         Share of patients without an acute infarct.
+    mca_share
+        Share of the infarcts with real shapes that are drawn from the territory of the middle cerebral artery only.
+    infarct_hours
+        Time since onset, shortest and longest.
     looks
         Samples made of each scan, one after another; best a multiple or a divisor of the batch.
     contrast
@@ -72,6 +77,8 @@ class PatientRecipe:
     in_plane_mm: tuple[float, float] = (1.2, 1.8)
     slice_mm: tuple[float, float] = (2.0, 7.0)
     healthy: float = 0.25
+    mca_share: float = 0.7
+    infarct_hours: tuple[float, float] = (0.5, 24.0)
     looks: int = 1
     contrast: str = "modality"
     max_tilt_deg: float = 20.0
@@ -95,6 +102,9 @@ class PatientRecipe:
             low, high = getattr(self, key)
             _check(0.2 <= low <= high <= 12.0, key, "two rising numbers of 0.2 to 12", (low, high))
         _check(0.0 <= self.healthy <= 1.0, "healthy", "0 to 1", self.healthy)
+        low, high = self.infarct_hours
+        _check(0.0 < low <= high, "infarct_hours", "two rising numbers above 0", (low, high))
+        _check(0.0 <= self.mca_share <= 1.0, "mca_share", "0 to 1", self.mca_share)
         _check(0.0 <= self.max_tilt_deg <= 45.0, "max_tilt_deg", "0 to 45", self.max_tilt_deg)
         _check(self.looks >= 1, "looks", "1 or more", self.looks)
         _check(self.validation_cases >= 0, "validation_cases", "0 or more", self.validation_cases)
@@ -115,7 +125,12 @@ class PatientRecipe:
             scans = replace(scanner.scans, in_plane_mm=self.in_plane_mm, slice_mm=self.slice_mm)
             scanners[modality] = replace(scanner, scans=scans)
         shape = ShapeRange(max_tilt_deg=self.max_tilt_deg)
-        return PatientRange(healthy=self.healthy, shape=shape, scanners=scanners)
+        return PatientRange(
+            healthy=self.healthy, shape=shape, infarcts=self._infarcts(), scanners=scanners
+        )
+
+    def _infarcts(self) -> InfarctOptions:
+        return InfarctOptions(mca_share=self.mca_share, age_hours=self.infarct_hours)
 
     def _in_any_contrast(self) -> PatientRange:
         scans = AcquisitionRange(self.in_plane_mm, self.slice_mm)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
     BRAIN_SPACING_MM,
@@ -24,8 +25,9 @@ from ASPECTSLib.inference.inputs import (
     on_grid,
     region_grid,
 )
-from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
+from ASPECTSLib.training.infarct_view import look_at_infarct
+from ASPECTSLib.training.labelled import Labelled
 
 _GAIN, _GAMMA = (0.85, 1.18), (0.85, 1.18)
 _SHIFT = 0.04  # 3 HU of the brain window
@@ -33,30 +35,6 @@ _NOISE = 0.03
 _GRID_SHIFT_MM = 10.0  # the head's middle and top are found less well in real scans
 _CENTRE_ERROR_MM = 2.5  # of each region's centre as the coarse network finds it
 _POSE_ERROR_MM = 2.0  # common to all regions
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """A scan that can tell its truth on any grid.
-
-    Parameters
-    ----------
-    image
-        The scan, in the image frame.
-    modality
-        Of the scan.
-    regions_on, brain_on
-        Return the label map, or the brain mask, on a grid of the scan's frame: uint8 and bool, (k, j, i).
-    centres_mm, volumes_ml
-        Of the twenty regions, shapes (20, 3) and (20,).
-    """
-
-    image: Volume
-    modality: Modality
-    regions_on: Callable[[Volume], NDArray[np.uint8]]
-    brain_on: Callable[[Volume], NDArray[np.bool_]]
-    centres_mm: NDArray[np.float64]
-    volumes_ml: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +93,7 @@ def look_at_regions_finely(
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "brain": View(1, 2, look_at_brain),
+        "infarct": View(INFARCT_CHANNELS, 2, look_at_infarct),
         "regions-coarse": View(4 + REST_OF_BRAIN + 1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
         "regions-fine": View(4 + len(REGIONS) + 1, len(REGIONS) + 1, look_at_regions_finely),
     }

@@ -221,7 +221,7 @@ def test_heat_map_has_the_colours_of_the_report(drawn, scan, difference_hu, colo
     del scan
     array = np.full((12, 50, 40), difference_hu, np.float32)
     heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
-    colourHeatmap(heatmap)
+    colourHeatmap(heatmap, "NCCT")
     setHeatmap(drawn.scene, heatmap, 1.0)
     drawn_colour = pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True)
     assert drawn_colour == pytest.approx(colour, abs=4)
@@ -232,12 +232,25 @@ def test_heat_map_leaves_what_was_not_compared_unpainted(drawn, scan):
     array = np.zeros((12, 50, 40), np.float32)
     array[:, :, :20] = -5.0
     heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
-    colourHeatmap(heatmap)
+    colourHeatmap(heatmap, "NCCT")
     setHeatmap(drawn.scene, heatmap, 1.0)
     value = LEVEL_VALUES[Level.GANGLIONIC]
     assert pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True) == grey(value)
     painted = pixel(drawn, Level.GANGLIONIC, LEFT_RAS, annotated=True)
     assert painted[2] - painted[0] > 60
+
+
+def test_small_probabilities_leave_the_scan_as_it_is(drawn, scan):
+    del scan
+    array = np.full((12, 50, 40), 0.05, np.float32)
+    array[:, :, :20] = 1.0
+    heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
+    colourHeatmap(heatmap, "DWI")
+    setHeatmap(drawn.scene, heatmap, 1.0)
+    value = LEVEL_VALUES[Level.GANGLIONIC]
+    assert pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True) == grey(value)
+    painted = pixel(drawn, Level.GANGLIONIC, LEFT_RAS, annotated=True)
+    assert painted == pytest.approx((252, 255, 164), abs=4)
 
 
 def test_compared_voxels_are_tinted_in_the_annotated_views_only(drawn, scan):

@@ -65,7 +65,7 @@ def test_scene_file_brings_everything_back(application_scene, add_volume, folder
     assert nodes.heatmap.GetAttribute("ASPECTS.role") == "heatmap"
     assert _segments(nodes) == _segments(before)
     assert _cells(nodes.table) == _cells(before.table)
-    colourHeatmap(nodes.heatmap)  # its colours are not saved
+    colourHeatmap(nodes.heatmap, "NCCT")  # its colours are not saved
     assert nodes.heatmap.GetDisplayNode().GetColorNode().GetNumberOfColors() == 256
     fill = nodes.regions.GetDisplayNode().GetSegmentOpacity2DFill
     assert [fill("L_left"), fill("L_right")] == [0.4, 0.0]

@@ -18,7 +18,15 @@ from transform_phantoms import add_linear_transform, add_warp, head, rigid_matri
 
 from ASPECTSLib.geometry import Volume, apply_affine, canonicalize
 from ASPECTSLib.io.images import read_image, write_image
-from ASPECTSSlicer.volumes import ROLE_ATTRIBUTE, patientAge, proposeVolumes, writeScan
+from ASPECTSSlicer.volumes import (
+    ROLE_ATTRIBUTE,
+    companionsOf,
+    kindOf,
+    patientAge,
+    proposeVolumes,
+    scoredKind,
+    writeScan,
+)
 
 
 def written(volume_node, tmp_path) -> Volume:
@@ -133,7 +141,6 @@ MR = (0.0, 900.0)
         ("cta", (0.0, 300.0), "cta"),
         ("DWI b1000", MR, "dwi"),
         ("sub-01_dwi", MR, "dwi"),
-        ("7: ADC", (0.0, 3000.0), "adc"),
         ("CBF", MR, "cbf"),
         ("CTP rCBF map", (0.0, 120.0), "cbf"),
     ],
@@ -152,6 +159,88 @@ def test_volume_is_proposed_for_what_its_name_and_voxels_say(
 def test_volume_that_no_method_scores_is_not_proposed(scene, add_volume, name, value_range):
     add_volume(scene, of_range(value_range), name=name)
     assert proposeVolumes(scene) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("5: DWI TRACE", "dwi"),
+        ("ep2d_diff b0 b1000", "dwi"),
+        ("5: ep2d_diff for DiffusionBValue of 1000", "dwi"),
+        ("5: ep2d_diff for DiffusionBValue of 0", "b0"),
+        ("DWI b0", "b0"),
+        ("DWI b=50", "b0"),
+        ("DWI b3000", None),
+        ("7: ADC", "adc"),
+        ("ep2d_diff_3scan_trace_p2_ADC", "adc"),
+        ("DWI-ADC (b0 b1000)", "adc"),
+        ("Apparent Diffusion Coefficient (mm2/s)", "adc"),
+        ("sub-01_dwi_FA", None),
+    ],
+)
+def test_images_of_one_diffusion_series_are_told_apart(scene, add_volume, name, kind):
+    assert kindOf(add_volume(scene, of_range(MR), name=name)) == (kind and kind.upper())
+
+
+@pytest.mark.parametrize(
+    ("elements", "kind"),
+    [
+        ({"DiffusionBValue": 1000.0}, "DWI"),
+        ({"DiffusionBValue": 0.0}, "B0"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]}, "ADC"),
+        ({}, "DWI"),
+    ],
+)
+def test_header_tells_more_than_the_name(scene, add_volume, tmp_path, elements, kind):
+    path = write_dicom(tmp_path / "slice.dcm", elements)
+    node = add_volume(scene, of_range(MR), name="5: ep2d_diff")
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert kindOf(node, {"1.2.3": str(path)}.__getitem__) == kind
+
+
+def test_adc_and_b0_are_proposed_with_the_scan_that_they_were_measured_with(scene, add_volume):
+    adc = add_volume(scene, of_range(MR), name="ADC")
+    assert proposeVolumes(scene) == {}
+    b0 = add_volume(scene, of_range(MR), name="b0")
+    dwi = add_volume(scene, of_range(MR), name="DWI")
+    assert proposeVolumes(scene) == {"dwi": dwi, "adc": adc, "b0": b0}
+    assert companionsOf(dwi) == {"adc": adc, "b0": b0}
+
+
+def test_adc_at_another_place_is_not_proposed(scene, add_volume):
+    dwi, elsewhere = of_range(MR), of_range(MR).affine.copy()
+    elsewhere[0, 3] += 12.0
+    add_volume(scene, Volume(dwi.array, elsewhere), name="ADC")
+    node = add_volume(scene, dwi, name="DWI")
+    assert proposeVolumes(scene) == {"dwi": node}
+    assert companionsOf(node) == {}
+
+
+def test_scans_of_one_study_are_proposed_only(application_scene, add_volume):
+    """Where several patients are loaded, the latest counts."""
+    hierarchy = application_scene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode")
+
+    def add(name, value_range, study):
+        node = add_volume(application_scene, of_range(value_range), name=name)
+        hierarchy.CreateItem(study, node)
+        return node
+
+    first, second = (
+        hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), name) for name in ("one", "two")
+    )
+    for name in ("DWI", "ADC"):
+        add(name, MR, first)
+    ct = add("2: Head", CT, second)
+    assert proposeVolumes(application_scene) == {"ncct": ct}
+    dwi = add("DWI", MR, second)
+    assert proposeVolumes(application_scene) == {"ncct": ct, "dwi": dwi}
+
+
+def test_volume_is_scored_as_what_it_looks_like(scene, add_volume):
+    assert scoredKind(add_volume(scene, of_range(MR), name="DWI")) == "dwi"
+    assert scoredKind(add_volume(scene, of_range(CT), name="Head")) == "ncct"
+    assert scoredKind(add_volume(scene, of_range(MR), name="unknown")) == "ncct"
+    assert scoredKind(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "DWI")) == "ncct"
 
 
 def test_dicom_modality_counts_more_than_voxels(application_scene, add_volume):
@@ -173,9 +262,9 @@ def test_series_description_tells_a_cta(application_scene, add_volume):
 
 def test_latest_of_several_is_proposed(scene, add_volume):
     add_volume(scene, of_range(CT), name="2: Head")
-    adc = add_volume(scene, of_range(MR), name="ADC")
+    dwi = add_volume(scene, of_range(MR), name="DWI")
     latest = add_volume(scene, of_range(CT), name="3: Head")
-    assert proposeVolumes(scene) == {"ncct": latest, "adc": adc}
+    assert proposeVolumes(scene) == {"ncct": latest, "dwi": dwi}
 
 
 def test_parts_of_results_label_maps_and_scouts_are_never_proposed(scene, add_volume):

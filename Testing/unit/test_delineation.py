@@ -42,7 +42,7 @@ def predicted(monkeypatch, head):
         if is_heavier_on_the_left(average_slices(head)):
             labels = mirror(labels)
             labels = labels.with_array(swap_sides(labels.array))
-        monkeypatch.setattr(delineation, "_models", lambda _source: MODELS)
+        monkeypatch.setattr(delineation, "region_models", lambda _source: MODELS)
         monkeypatch.setattr(delineation, "_predict", lambda *_arguments: labels)
 
     return answer_with
@@ -61,26 +61,26 @@ def test_registration_asks_no_network(registered):
 
 @pytest.mark.usefixtures("no_models")
 def test_without_models_automatic_regions_are_registered():
-    assert delineation._models(RegionSource.AUTO) == ()
+    assert delineation.region_models(RegionSource.AUTO) == ()
 
 
 @pytest.mark.usefixtures("no_models")
 def test_without_models_regions_by_network_are_refused():
     pytest.importorskip("torch")
     with pytest.raises(ResourceError) as caught:
-        delineation._models(RegionSource.NETWORK)
+        delineation.region_models(RegionSource.NETWORK)
     assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
 
 
 def test_without_torch_automatic_regions_are_registered(monkeypatch):
     monkeypatch.setattr(delineation.importlib.util, "find_spec", lambda _name: None)
-    assert delineation._models(RegionSource.AUTO) == ()
+    assert delineation.region_models(RegionSource.AUTO) == ()
 
 
 def test_without_torch_regions_by_network_are_refused_with_a_way_out(monkeypatch):
     monkeypatch.setattr(delineation.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(ResourceError, match="--regions registration") as caught:
-        delineation._models(RegionSource.NETWORK)
+        delineation.region_models(RegionSource.NETWORK)
     assert caught.value.code is ErrorCode.TORCH_MISSING
 
 

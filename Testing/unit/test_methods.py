@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.methods import AUTO, METHOD_NAMES, METHODS, check_method, used_inputs
+from ASPECTSLib.methods import (
+    AUTO,
+    METHOD_NAMES,
+    METHODS,
+    check_method,
+    method_for,
+    used_inputs,
+)
 
 
 def test_every_name_is_accepted_and_no_other():
     for name in METHOD_NAMES:
         check_method(name)
-    with pytest.raises(UsageError, match="expected a method out of auto, classical") as caught:
+    with pytest.raises(UsageError, match="expected a method out of auto, dwi-unet3d, classical") as caught:
         check_method("magic")
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
 
@@ -23,3 +30,38 @@ def test_automatic_takes_what_any_method_takes():
 
 def test_classical_takes_a_head_ct_and_nothing_else():
     assert used_inputs("classical") == {Modality.NCCT}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({Modality.NCCT}, "classical"),
+        ({Modality.DWI}, "dwi-unet3d"),
+        ({Modality.DWI, Modality.ADC}, "dwi-unet3d"),
+        ({Modality.NCCT, Modality.DWI}, "dwi-unet3d"),
+    ],
+)
+def test_automatic_takes_the_best_method_for_what_is_there(given, name):
+    assert method_for(AUTO, given).name == name
+
+
+def test_a_method_that_is_asked_for_by_name_is_taken():
+    assert method_for("classical", {Modality.NCCT, Modality.DWI}).name == "classical"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        (AUTO, {Modality.ADC}, "expected DWI or NCCT, got ADC; no method"),
+        ("classical", {Modality.DWI}, "expected NCCT, got DWI; classical does not score it"),
+        ("dwi-unet3d", {Modality.NCCT}, "expected DWI, got NCCT"),
+    ],
+)
+def test_scans_that_a_method_does_not_score_are_refused(name, given, words):
+    with pytest.raises(InputRefusedError, match=words) as caught:
+        method_for(name, given)
+    assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
+
+
+def test_diffusion_takes_the_maps_that_belong_to_it():
+    assert used_inputs("dwi-unet3d") == {Modality.DWI, Modality.ADC, Modality.B0}

@@ -32,7 +32,7 @@ def study(scored_study):
 
 @pytest.fixture(scope="module")
 def reviewed(study):
-    return prepare_review(study.images.scan, study.images.compared)
+    return prepare_review(study.result, study.images.scan, study.images.compared)
 
 
 def info(result, region):
@@ -64,7 +64,7 @@ def test_every_order_of_axes_gives_the_same_result(study, order):
         reordered(volume, *order)
         for volume in (study.images.scan, study.images.compared, study.images.regions)
     )
-    again = rescore(study.result, prepare_review(scan, compared), regions.array)
+    again = rescore(study.result, prepare_review(study.result, scan, compared), regions.array)
     assert as_json(again) == as_json(study.result)
 
 
@@ -72,7 +72,7 @@ def test_thin_slices_that_nobody_touched_give_the_same_result(small_scan):
     """Thin slices are averaged for the comparison, and all of them counted for the volume."""
     thin = repeated(small_scan, (6, 1, 1))
     study = score_study(Scan(thin, ("thin.nii.gz",)))
-    reviewed = prepare_review(study.images.scan, study.images.compared)
+    reviewed = prepare_review(study.result, study.images.scan, study.images.compared)
     assert reviewed.evidence.averaged_slices == 2
     again = rescore(study.result, reviewed, study.images.regions.array)
     assert as_json(again) == as_json(study.result)
@@ -153,20 +153,20 @@ def test_no_regions_at_all_leave_nothing_to_call(study, reviewed):
 def test_a_scan_of_another_size_is_refused(study):
     other = replace(study.images.scan, array=study.images.scan.array[1:])
     with pytest.raises(GeometryRefusedError, match="another size"):
-        prepare_review(other, study.images.compared)
+        prepare_review(study.result, other, study.images.compared)
 
 
 def test_a_map_without_voxels_is_refused(study):
     nothing = study.images.compared.with_array(np.zeros_like(study.images.compared.array))
     with pytest.raises(ContentRefusedError, match="compared voxels"):
-        prepare_review(study.images.scan, nothing)
+        prepare_review(study.result, study.images.scan, nothing)
 
 
 def test_scoring_again_takes_no_time_at_all(study):
     """A scan of 512 x 512 x 32 voxels; 200 ms are the aim, the rest is for machines under load."""
     images = study.images
     large = [repeated(v, (1, 2, 2)) for v in (images.scan, images.compared, images.regions)]
-    reviewed = prepare_review(*large[:2])
+    reviewed = prepare_review(study.result, *large[:2])
     infarct = large[2].array == M2_LEFT.label
     times_s = []
     for _ in range(5):

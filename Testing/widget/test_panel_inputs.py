@@ -8,7 +8,7 @@ from dicom_phantoms import write_image
 from panel_steps import add_scan, choose, let_time_pass, load_scan
 
 UNKNOWN = -1
-UNUSED = ("cta", "dwi", "adc", "cbf")
+UNUSED = ("cta", "cbf")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_scan_that_is_not_chosen_is_asked_for(panel, scan, application):
     choose(panel, add_scan(scan))
     let_time_pass(application, 0.1)
     choose(panel, None)
-    assert panel.ui.messageLabel.text == "Choose a head CT to score."
+    assert panel.ui.messageLabel.text == "Choose a head CT or a DWI to score."
     assert not panel.ui.scoreButton.enabled
 
 
@@ -91,6 +91,30 @@ def test_scan_that_no_method_takes_is_greyed_and_says_why(panel, kind):
     selector = getattr(panel.ui, f"{kind}Selector")
     assert not selector.enabled
     assert selector.toolTip == f"No method of this version takes {kind.upper()}."
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("classical", "dwi"), ("classical", "adc"), ("dwi-unet3d", "ncct")]
+)
+def test_scan_that_the_chosen_method_does_not_take_says_so(panel, method, kind):
+    panel.ui.methodSelector.currentText = method
+    selector = getattr(panel.ui, f"{kind}Selector")
+    assert not selector.enabled
+    assert selector.toolTip == f"The method {method} does not take {kind.upper()}."
+
+
+@pytest.mark.parametrize("kind", ["ncct", "dwi", "adc", "b0"])
+def test_scans_that_methods_take_can_be_chosen(panel, kind):
+    assert getattr(panel.ui, f"{kind}Selector").enabled
+
+
+@pytest.mark.parametrize(
+    ("method", "wanted"),
+    [("auto", "a head CT or a DWI"), ("classical", "a head CT"), ("dwi-unet3d", "a DWI")],
+)
+def test_what_is_missing_is_what_the_method_takes(panel, method, wanted):
+    panel.ui.methodSelector.currentText = method
+    assert panel.ui.messageLabel.text.startswith(f"Load {wanted}, for example")
 
 
 def test_head_ct_can_be_chosen_and_is_explained(panel):

@@ -14,11 +14,14 @@ from ASPECTSLib.report.wording import (
     automatic_text,
     call_sign,
     change_text,
+    core_lines,
     core_text,
     headline,
     measured_text,
     override_text,
     unsure_text,
+    values_text,
+    values_words,
 )
 
 M1_LEFT = region_of(RegionCode.M1, Side.LEFT)
@@ -90,11 +93,12 @@ def test_an_override_is_told_with_who_when_and_why():
     assert override_text(study_result().regions[0]) == ""
 
 
-def measured(right, left, fractions=(None, None)):
+def measured(right, left, fractions=(None, None), modality="NCCT"):
     regions = study_result().regions
     pair = zip((regions[5], regions[15]), (right, left), fractions, strict=True)
     return measured_text(
-        *(replace(info, median=hu, infarct_fraction=share) for info, hu, share in pair)
+        *(replace(info, median=median, infarct_fraction=share) for info, median, share in pair),
+        modality,
     )
 
 
@@ -115,6 +119,36 @@ def test_infarcted_shares_are_told_where_there_is_an_infarct():
     assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0 % | 23 %"
     assert measured(34.0, 34.0, (None, 0.5)) == "34.0 | 34.0 HU, infarct – | 50 %"
     assert measured(34.0, 34.0, (0.0, 0.0)) == "34.0 | 34.0 HU"
+
+
+def test_on_diffusion_mri_the_infarcted_shares_come_first():
+    text = "infarct 0 % | 40 %, 98 | 161 % of brain"
+    assert measured(98.2, 160.7, (0.0, 0.4), "DWI") == text
+    assert measured(98.0, 101.0, (0.0, 0.0), "DWI") == "98 | 101 % of brain"
+    assert measured(None, 101.0, (0.0, 0.1), "DWI") == "infarct 0 % | 10 %"
+
+
+def test_values_are_those_that_the_call_rests_on():
+    info = replace(study_result().regions[0], median=34.0, contralateral_median=28.0)
+    assert values_text(info, "NCCT") == "34.0 | 28.0"
+    assert values_text(replace(info, median=None), "NCCT") == "not compared"
+    assert values_text(replace(info, infarct_fraction=0.25), "DWI") == "25%"
+    assert values_text(info, "DWI") == ""
+    assert values_words("NCCT") == "median HU here | other side"
+    assert values_words("DWI") == "infarcted share of the region"
+
+
+def test_the_core_by_the_threshold_is_told_beside_that_of_the_network():
+    assert core_lines(CoreInfo()) == []
+    core = CoreInfo(31.0, 18.2, "moderate-severe", "mild", "below 50 mL", "6-10")
+    assert core_lines(core) == [
+        "core 31.0 mL   moderate–severe",
+        "ADC below 620: 18.2 mL",
+        "by ASPECTS: mild",
+        "groups of trials: below 50 mL, ASPECTS 6-10",
+    ]
+    alone = core_lines(CoreInfo(4.25, severity="mild", core_group="below 50 mL"))
+    assert alone == ["core 4.2 mL   mild", "groups of trials: below 50 mL"]
 
 
 def test_a_change_is_told_in_short():

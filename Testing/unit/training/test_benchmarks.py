@@ -24,8 +24,9 @@ from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis import generator
 from ASPECTSLib.synthesis.acquisition import AcquisitionRange
 from ASPECTSLib.synthesis.scanners import SCANNERS
-from ASPECTSLib.training import benchmarks
+from ASPECTSLib.training import benchmarks, unseen
 from ASPECTSLib.training.benchmarks import BENCHMARKS
+from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.reference_scans import ReferenceScan
 
 BRAIN, REGIONS = "brain, Dice", "twenty regions, mean Dice"
@@ -107,9 +108,9 @@ def synthetic(monkeypatch):
         return generator.draw_patient(sources, seed, patients)
 
     monkeypatch.setattr(benchmarks, "SYNTHETIC_PATIENTS", 3)
-    monkeypatch.setattr(benchmarks, "SCANNERS", scanners)
-    monkeypatch.setattr(benchmarks, "load_anatomies", lambda *_: tuple(state.anatomies))
-    monkeypatch.setattr(benchmarks, "load_shapes", lambda *_: None)
+    monkeypatch.setattr(unseen, "SCANNERS", scanners)
+    monkeypatch.setattr(unseen, "load_anatomies", lambda *_: tuple(state.anatomies))
+    monkeypatch.setattr(unseen, "load_shapes", lambda *_: None)
     monkeypatch.setattr(benchmarks, "draw_patient", draw)
     return state
 
@@ -167,7 +168,7 @@ def test_models_that_nothing_is_known_of_are_refused(models_, tmp_path):
     assert refused.value.code is ErrorCode.USAGE
 
 
-@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+@pytest.mark.parametrize("name", sorted(BENCHMARKS.keys() - INFARCT_BENCHMARKS.keys()))
 def test_without_data_a_benchmark_says_so(name, tmp_path):
     with pytest.raises(UsageError, match=f"expected --data DIR for the benchmark {name}"):
         run(name, ["brain"], None)
@@ -224,6 +225,6 @@ def test_progress_is_told_and_can_stop_it(synthetic, monkeypatch):
 
 
 def test_pixels_are_no_finer_than_the_networks_see():
-    for scanner in benchmarks._test_scanners().values():
+    for scanner in unseen.measured_scanners().values():
         low, high = scanner.scans.in_plane_mm
         assert 0.8 <= low <= high

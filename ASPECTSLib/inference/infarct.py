@@ -1,0 +1,102 @@
+"""Acute infarct on diffusion-weighted MRI by a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import nn
+
+from ASPECTSLib.geometry import Volume, resample
+from ASPECTSLib.inference.infarct_inputs import infarct_channels, infarct_grid, typical_signal
+from ASPECTSLib.inference.inputs import on_grid
+from ASPECTSLib.inference.run import logits
+from ASPECTSLib.preprocessing.components import bodies_inside, remove_small
+
+INFARCT_PROBABILITY = 0.5
+"""Voxels from this probability on are infarct."""
+
+MIN_COMPONENT_ML = 0.05
+"""Smaller bodies are dropped: half of the smallest infarct that the network was trained on."""
+
+_BRAIN_SLACK_MM = 3.0
+_IN_BRAIN = 0.5  # share of a body: masks may leave out bright cortex, while eyes and sinuses lie all outside
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedInfarct:
+    """Infarct on the grid of a scan.
+
+    Parameters
+    ----------
+    mask
+        bool.
+    probability
+        float32, 0 to 1; 0 away from brain and infarct.
+    """
+
+    mask: Volume
+    probability: Volume
+
+
+def predict_infarct(
+    network: nn.Module,
+    dwi: Volume,
+    adc: Volume | None,
+    brain: NDArray[np.bool_],
+    *,
+    mirroring: bool = False,
+    min_component_ml: float = MIN_COMPONENT_ML,
+) -> PredictedInfarct:
+    """Segment the acute infarct.
+
+    Parameters
+    ----------
+    network
+        Of the task `infarct`.
+    dwi
+        Signal at about b = 1000 s/mm2, in the image frame.
+    adc
+        1e-6 mm2/s on the same grid, 0 where unknown; None where there is none.
+    brain
+        Mask on the same grid.
+    mirroring
+        Whether the mirror image is segmented, too, and probabilities are averaged; takes twice as long.
+    min_component_ml
+        Bodies of less volume are dropped.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_BRAIN or NO_SIGNAL if there is no head.
+    """
+    grid = infarct_grid(dwi)
+    diffusion = None if adc is None else on_grid(adc, grid)
+    image = infarct_channels(on_grid(dwi, grid), diffusion, typical_signal(dwi, brain))
+    evidence = _evidence(network, image)
+    if mirroring:
+        evidence = (evidence + _evidence(network, image[..., ::-1])[..., ::-1]) / 2
+    # Interpolating logits, not labels, keeps borders smooth between voxels of the grid.
+    on_scan = resample(grid.with_array(np.ascontiguousarray(evidence)), dwi, fill=_NEVER)
+    probability = (1.0 / (1.0 + np.exp(-on_scan.array))).astype(np.float32)
+    near = _widened(brain, dwi)
+    bodies = bodies_inside(probability >= INFARCT_PROBABILITY, near, _IN_BRAIN)
+    kept = remove_small(bodies, min_component_ml / dwi.voxel_volume_ml)
+    probability[~near & ~kept] = 0.0
+    return PredictedInfarct(dwi.with_array(kept), dwi.with_array(probability))
+
+
+_NEVER = -30.0  # logit outside of the grid
+
+
+def _evidence(network: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logit of infarct against the rest, shape (k, j, i)."""
+    background, infarct = logits(network, image)
+    return (infarct - background).astype(np.float32)
+
+
+def _widened(brain: NDArray[np.bool_], like: Volume) -> NDArray[np.bool_]:
+    distance_mm = ndimage.distance_transform_edt(~brain, sampling=like.spacing_mm[::-1])
+    return distance_mm <= _BRAIN_SLACK_MM

@@ -1,0 +1,74 @@
+"""How each modality is shown: grey window, unit of the medians, and what the heat map means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.io.modality import Modality
+
+STROKE_WINDOW_HU = (20.0, 60.0)
+"""Width 40, level 40."""
+
+HEATMAP_LIMIT_HU = 8.0
+
+_DWI_WINDOW = (0.0, 2.2)  # of the brain's median: infarct is at 1.3 to 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a modality is shown.
+
+    Parameters
+    ----------
+    window
+        Black and white; in the scan's units, or as multiples of the brain's median where it has none.
+    is_relative
+        Whether the window is such a multiple.
+    unit
+        Of the medians of the regions.
+    heatmap
+        What the heat map shows, in words.
+    heatmap_limits
+        Values at the two ends of its colours; those around 0 are not painted.
+    heatmap_colours
+        Name of the colour map in matplotlib.
+    """
+
+    window: tuple[float, float]
+    is_relative: bool
+    unit: str
+    heatmap: str
+    heatmap_limits: tuple[float, float]
+    heatmap_colours: str
+
+    def window_of(self, scan: NDArray[np.generic], brain: NDArray[np.bool_]) -> tuple[float, float]:
+        """Return black and white for a scan with a brain mask on its grid."""
+        low, high = self.window
+        if not self.is_relative:
+            return low, high
+        median = float(np.median(scan[brain])) if brain.any() else float(np.max(scan))
+        return low * median, high * median
+
+
+_CT = Look(
+    STROKE_WINDOW_HU,
+    False,
+    "HU",
+    f"HU minus mirrored side: blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}",
+    (-HEATMAP_LIMIT_HU, HEATMAP_LIMIT_HU),
+    "RdBu_r",
+)
+_DWI = Look(
+    _DWI_WINDOW, True, "% of brain", "probability of infarct: 0 to 1", (0.0, 1.0), "inferno"
+)
+_LOOKS: Mapping[str, Look] = MappingProxyType({Modality.DWI.value: _DWI})
+
+
+def look_of(modality: str) -> Look:
+    """Return how a modality is shown, by the name that results have; CT where nothing else is known."""
+    return _LOOKS.get(modality, _CT)

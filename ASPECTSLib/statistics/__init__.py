@@ -1,0 +1,1 @@
+"""Statistics of studies on numpy and scipy: correlation, ROC curves, proportions, groups, and their intervals."""

@@ -1,0 +1,83 @@
+"""What every system is asked for and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ASPECTSLib.atlas.regions import AFFECTED_FRACTION
+from ASPECTSLib.delineation import Delineation, RegionSource
+from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.geometry import CanonicalVolume
+from ASPECTSLib.inference.card import ModelFile
+from ASPECTSLib.io.scan import NoteCode, Scan
+from ASPECTSLib.methods import AUTO, check_method
+from ASPECTSLib.report.result import KeySlicesInfo, ModelInfo, StudyResult
+from ASPECTSLib.report.writer import StudyImages
+from ASPECTSLib.scoring.key_slices import find_key_slices
+
+_RESAMPLING_NOTES = frozenset({NoteCode.RESAMPLED_TILT, NoteCode.RESAMPLED_SPACING})
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Choices of the user.
+
+    Parameters
+    ----------
+    method
+        A name of `ASPECTSLib.methods`; `auto` takes the best for the modality.
+    age_years
+        Overrides the age of the scan's header.
+    regions
+        Where the twenty regions come from.
+    affected_fraction
+        Where an infarct is segmented: a region with more than this share infarcted is affected.
+    mirroring
+        Whether networks that segment infarct see the mirror image, too.
+
+    Raises
+    ------
+    UsageError
+        METHOD_UNAVAILABLE if there is no such method, USAGE if the share is not between 0 and 1.
+    """
+
+    method: str = AUTO
+    age_years: float | None = None
+    regions: RegionSource = RegionSource.AUTO
+    affected_fraction: float = AFFECTED_FRACTION
+    mirroring: bool = False
+
+    def __post_init__(self) -> None:
+        check_method(self.method)
+        if not 0.0 < self.affected_fraction < 1.0:
+            message = f"expected an affected share between 0 and 1, got {self.affected_fraction}"
+            raise UsageError(ErrorCode.USAGE, message)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredStudy:
+    """A result with its images, which lie on the grid of the scan as it was given."""
+
+    result: StudyResult
+    images: StudyImages
+
+
+def key_slices_of(canonical: CanonicalVolume, found: Delineation) -> KeySlicesInfo:
+    """Return the two key slices in the order of the scan as it was given."""
+    spacing_mm = float(canonical.volume.spacing_mm[2])
+    key_slices = find_key_slices(found.labels.array, spacing_mm)
+    return KeySlicesInfo(
+        axis=canonical.slice_axis,
+        ganglionic=canonical.restore_slice(key_slices.ganglionic),
+        supraganglionic=canonical.restore_slice(key_slices.supraganglionic),
+    )
+
+
+def model_infos(models: tuple[ModelFile, ...]) -> tuple[ModelInfo, ...]:
+    """Return the networks that took part, for the result."""
+    return tuple(ModelInfo(model.name, model.card.sha256) for model in models)
+
+
+def is_resampled(scan: Scan) -> bool:
+    """Return whether a scan had to be brought to a regular grid when it was read."""
+    return any(note.code in _RESAMPLING_NOTES for note in scan.notes)

@@ -1,0 +1,212 @@
+"""Benchmarks of the infarct network: overlap, volume and false infarcts, with ADC and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ASPECTSLib.atlas.atlas import load_atlas
+from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.brain import predict_brain
+from ASPECTSLib.inference.card import Metric
+from ASPECTSLib.inference.infarct import predict_infarct
+from ASPECTSLib.inference.registry import find_model, load_network
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.scoring.low_adc import low_adc
+from ASPECTSLib.scoring.overlap import dice
+from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates
+from ASPECTSLib.statistics.correlation import spearman
+from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
+from ASPECTSLib.synthesis.lesions import SIZE_CLASSES_ML, InfarctOptions
+from ASPECTSLib.training.launch import mean_interval
+from ASPECTSLib.training.reference_scans import reference_infarcts
+from ASPECTSLib.training.unseen import HELD_OUT, measured_scanners, unseen_seed, unseen_sources
+
+INFARCTED, HEALTHY = 200, 50
+"""Synthetic patients."""
+
+INFARCTS = InfarctOptions(mca_share=0.4, age_hours=(1.5, 168.0))
+"""All territories, from the first hours to a week."""
+
+WITH_ADC, WITHOUT_ADC, BY_ADC = "DWI and ADC", "DWI alone", "ADC below 620 alone"
+
+_FIRST_HEALTHY = 10_000  # number of the first healthy patient
+_NOTED_FALSE_ML = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class InfarctCase:
+    """A diffusion-weighted scan with its ADC, 1e-6 mm2/s, and its true infarct, which may be empty."""
+
+    dwi: Volume
+    adc: Volume
+    infarct: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Volumes and overlap of one case by one way."""
+
+    true_ml: float
+    found_ml: float
+    dice: float
+
+
+def run_infarct_benchmark(
+    name: str, models: Sequence[str], data: Path | None, progress: Progress
+) -> list[Metric]:
+    """Measure an infarct network on a benchmark.
+
+    Parameters
+    ----------
+    name
+        A key of `INFARCT_BENCHMARKS`.
+    models
+        Name or path of the model.
+    data
+        Folder with the public data, as `docs/cohorts.md` lays it out.
+    progress
+        Told of each case, and asked for cancellation.
+
+    Returns
+    -------
+    list of Metric
+        With bootstrap intervals of 95 % over patients; with fewer than five cases the lowest and the highest.
+
+    Raises
+    ------
+    UsageError
+        USAGE without a data folder or without one infarct model.
+    """
+    if data is None:
+        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    files = [file for file in map(find_model, models) if file.card.task == "infarct"]
+    if len(files) != 1:
+        raise UsageError(ErrorCode.USAGE, f"expected one infarct model, got {len(files)}")
+    network, brain = load_network(files[0]), load_network(find_model("brain"))
+    outcomes: dict[str, list[_Outcome]] = {WITH_ADC: [], WITHOUT_ADC: [], BY_ADC: []}
+    total = INFARCTED + HEALTHY
+    for count, case in enumerate(_CASES[name](data, progress)):
+        progress.stage(f"{name}: case {count + 1}", min(count / total, 0.99))
+        for way, outcome in _measure(network, brain, case).items():
+            outcomes[way].append(outcome)
+    return [
+        metric
+        for way, found in outcomes.items()
+        for metric in (
+            _real(name, way, found) if name == "real-infarct" else _all(name, way, found)
+        )
+    ]
+
+
+def _measure(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str, _Outcome]:
+    mask = predict_brain(brain, case.dwi, Modality.DWI).array
+    found = {
+        WITH_ADC: predict_infarct(network, case.dwi, case.adc, mask).mask.array,
+        WITHOUT_ADC: predict_infarct(network, case.dwi, None, mask).mask.array,
+        BY_ADC: low_adc(case.adc, mask),
+    }
+    voxel_ml, true = case.dwi.voxel_volume_ml, case.infarct
+    return {
+        way: _Outcome(true.sum() * voxel_ml, infarct.sum() * voxel_ml, dice(infarct, true))
+        for way, infarct in found.items()
+    }
+
+
+def _real_cases(data: Path, _progress: Progress) -> Iterator[InfarctCase]:
+    for scan in reference_infarcts(data):
+        yield InfarctCase(scan.volume, scan.adc, scan.infarct)
+
+
+def _synthetic_cases(data: Path, progress: Progress) -> Iterator[InfarctCase]:
+    sources = unseen_sources(data, load_atlas(), progress)
+    ill = PatientRange(healthy=0.0, infarcts=INFARCTS, scanners=measured_scanners())
+    well = replace(ill, healthy=1.0)
+    numbers = [(n, ill) for n in range(INFARCTED)]
+    numbers += [(_FIRST_HEALTHY + n, well) for n in range(HEALTHY)]
+    for number, patients in numbers:
+        progress.check()
+        patient = draw_patient(sources, unseen_seed(number), patients)
+        scan = scan_patient(patient, Modality.DWI, patients)
+        infarct = truth_on(scan, scan.acquisition.grid).infarct.array
+        yield InfarctCase(_as_float(scan.images["dwi"]), _as_float(scan.images["adc"]), infarct)
+
+
+def _as_float(volume: Volume) -> Volume:
+    return volume.with_array(volume.array.astype(np.float32))
+
+
+def _real(name: str, way: str, outcomes: Sequence[_Outcome]) -> Iterable[Metric]:
+    make = _maker(name, "DWI of two people with stroke", synthetic=False)
+    yield make(f"infarct by {way}: Dice", [o.dice for o in outcomes])
+    yield make(
+        f"infarct by {way}: volume found over true", [o.found_ml / o.true_ml for o in outcomes]
+    )
+
+
+def _all(name: str, way: str, outcomes: Sequence[_Outcome]) -> Iterable[Metric]:
+    make = _maker(name, HELD_OUT, synthetic=True)
+    ill = [o for o in outcomes if o.true_ml > 0]
+    well = [o for o in outcomes if o.true_ml == 0]
+    yield make(f"infarct by {way}: Dice", [o.dice for o in ill])
+    limits = (0.0, *SIZE_CLASSES_ML, np.inf)
+    for low, high in pairwise(limits):
+        of_class = [o.dice for o in ill if low <= o.true_ml < high]
+        if of_class:
+            yield make(f"infarct by {way}: Dice, {_class_words(low, high)}", of_class)
+    errors = np.array([abs(o.found_ml - o.true_ml) for o in ill])
+    interval = percentile_interval(replicates(_row_medians, _BOOTSTRAP, errors))
+    median = make(f"infarct by {way}: median volume error, mL", [float(np.median(errors))])
+    yield replace(median, n=len(ill), interval=_rounded(interval))
+    rho = spearman([o.true_ml for o in ill], [o.found_ml for o in ill], _BOOTSTRAP).rho
+    yield replace(
+        make(f"infarct by {way}: Spearman of volumes", [rho.value]),
+        n=len(ill),
+        interval=_rounded((rho.low, rho.high)),
+    )
+    false_ml = [o.found_ml for o in well]
+    yield make(f"infarct by {way}: mean false volume in the healthy, mL", false_ml)
+    false = [float(ml > _NOTED_FALSE_ML) for ml in false_ml]
+    yield make(f"infarct by {way}: share of the healthy with over {_NOTED_FALSE_ML} mL", false)
+
+
+def _row_medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.median(rows, axis=1)
+
+
+def _class_words(low: float, high: float) -> str:
+    if low == 0:
+        return f"below {high:g} mL"
+    return f"{low:g} to {high:g} mL" if np.isfinite(high) else f"from {low:g} mL"
+
+
+def _maker(name: str, data: str, *, synthetic: bool) -> Callable[[str, list[float]], Metric]:
+    def make(metric: str, values: list[float]) -> Metric:
+        mean = round(float(np.mean(values)), 4)
+        return Metric(name, metric, mean, mean_interval(values), len(values), data, synthetic)
+
+    return make
+
+
+def _rounded(interval: tuple[float, float]) -> tuple[float, float]:
+    return round(interval[0], 4), round(interval[1], 4)
+
+
+_BOOTSTRAP = Bootstrap()
+_CASES: Mapping[str, Callable[[Path, Progress], Iterator[InfarctCase]]] = MappingProxyType(
+    {"real-infarct": _real_cases, "synthetic-infarct": _synthetic_cases}
+)
+
+INFARCT_BENCHMARKS: Mapping[
+    str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]
+] = MappingProxyType(dict.fromkeys(_CASES, run_infarct_benchmark))
+"""By name: what `aspects models verify --benchmark` runs."""
