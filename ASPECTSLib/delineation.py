@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.atlas.regions import swap_sides
+from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices, averaged_slices
@@ -36,6 +36,13 @@ COARSE_MODEL, FINE_MODEL = "regions-coarse", "regions-fine"
 
 MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
+
+MIN_AGREEMENT = 0.60
+"""Mean Dice between the regions of networks and registration below which one of them is likely to be wrong; on two real
+CT and in synthetic patients it is 0.75 and more."""
+
+MIN_VOLUME_SHARE = 0.25
+"""Of each registered region's volume: a network that leaves less of one has lost it."""
 
 
 class RegionSource(StrEnum):
@@ -76,6 +83,8 @@ class Delineation:
         The networks that were used.
     agreement
         Mean Dice between the regions of both sources; None if only the registration was asked.
+    is_doubtful
+        Whether the two place the regions so differently that one of them is likely to be wrong.
     """
 
     prepared: PreparedHead
@@ -84,6 +93,7 @@ class Delineation:
     source: RegionSource
     models: tuple[ModelFile, ...] = ()
     agreement: float | None = None
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,22 +142,21 @@ def delineate(
     ResourceError
         If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
-    models = region_models(source)
     working = average_slices(volume)
     if not is_heavier_on_the_left(working):
-        return find_regions(_head_ct(working, volume, atlas, progress), atlas, models, progress)
+        return find_regions(_head_ct(working, volume, atlas, progress), atlas, source, progress)
     brain = _head_ct(mirror(working), volume, atlas, progress)
-    found = find_regions(brain, atlas, models, progress)
+    found = find_regions(brain, atlas, source, progress)
     prepared = PreparedHead(
         working, mirror(found.prepared.mask), found.prepared.midplane.mirrored()
     )
     labels = mirror(found.labels)
     labels = labels.with_array(swap_sides(labels.array))
-    return Delineation(prepared, labels, found.quality, found.source, found.models, found.agreement)
+    return replace(found, prepared=prepared, labels=labels)
 
 
 def find_regions(
-    brain: Brain, atlas: Atlas, models: tuple[ModelFile, ...], progress: Progress
+    brain: Brain, atlas: Atlas, source: RegionSource, progress: Progress
 ) -> Delineation:
     """Find the regions of a brain.
 
@@ -157,8 +166,8 @@ def find_regions(
         In whichever handedness is worked in.
     atlas
         Registered to the brain in any case; its pose is that of the networks.
-    models
-        From `region_models`; none to take the regions from the registration.
+    source
+        Where regions come from; `auto` goes back to the registration where the networks' regions are not plausible.
     progress
         Told of each stage, and asked for cancellation.
 
@@ -166,16 +175,34 @@ def find_regions(
     ------
     ContentRefusedError
         PARTIAL_COVERAGE if not all regions lie in the scan.
+    ResourceError
+        If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
+    models = region_models(source)
     registered, scan_from_atlas = _register(brain, atlas, progress)
     if not models or registered.quality.failures:
         return registered
     progress.stage("regions by network", 0.68)
     labels = _predict(brain, atlas, models, scan_from_atlas)
     agreement = float(region_dice(labels.array, registered.labels.array).mean())
-    return Delineation(
-        brain.prepared, labels, registered.quality, RegionSource.NETWORK, models, agreement
+    compared = replace(
+        registered,
+        models=models,
+        agreement=agreement,
+        is_doubtful=not _agree(labels, registered.labels, agreement),
     )
+    if compared.is_doubtful and source is RegionSource.AUTO:
+        return compared
+    return replace(compared, labels=labels, source=RegionSource.NETWORK)
+
+
+def _agree(labels: Volume, registered: Volume, agreement: float) -> bool:
+    """Return whether the networks' regions are about where the registration has them, and none of them is lost."""
+    volumes, expected = (
+        np.bincount(volume.array.ravel(), minlength=len(REGIONS) + 1)[1:]
+        for volume in (labels, registered)
+    )
+    return agreement >= MIN_AGREEMENT and bool((volumes >= MIN_VOLUME_SHARE * expected).all())
 
 
 def region_models(source: RegionSource) -> tuple[ModelFile, ...]:

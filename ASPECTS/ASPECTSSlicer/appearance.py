@@ -10,7 +10,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.report.looks import look_of
+from ASPECTSLib.report.looks import Look, look_of
 
 
 @dataclass(frozen=True)
@@ -99,23 +99,19 @@ _BLACK_TO_YELLOW = (
     (252, 255, 164),
 )
 _COLOURS = 256
-_UNPAINTED = (
-    0.1  # of a range from 0: below, black would hide the scan; views know no half-painted colours
-)
 
 
 @dataclass(frozen=True)
 class _ColourMap:
-    """Colours of a heat map: the tag of their table, from lowest to highest, and whether 0 is the lowest."""
+    """Colours of a heat map, from lowest to highest, and the tag of their table."""
 
     tag: str
     anchors: tuple[tuple[int, int, int], ...]
-    isSequential: bool
 
 
 _COLOUR_MAPS: Mapping[str, _ColourMap] = {
-    "RdBu_r": _ColourMap("ASPECTSHeatmapColours", _BLUE_TO_RED, isSequential=False),
-    "inferno": _ColourMap("ASPECTSProbabilityColours", _BLACK_TO_YELLOW, isSequential=True),
+    "RdBu_r": _ColourMap("ASPECTSHeatmapColours", _BLUE_TO_RED),
+    "inferno": _ColourMap("ASPECTSProbabilityColours", _BLACK_TO_YELLOW),
 }
 """By the name that matplotlib has for them."""
 
@@ -180,7 +176,9 @@ def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode, modality: str) ->
     low, high = look.heatmap_limits
     setWindow(heatmapNode, Window("heat map", high - low, (low + high) / 2.0))
     colours = _COLOUR_MAPS[look.heatmap_colours]
-    table = _colourTable(heatmapNode.GetScene(), colours.tag, _heatmapEntries(colours))
+    table = _colourTable(
+        heatmapNode.GetScene(), colours.tag, _heatmapEntries(look, colours.anchors)
+    )
     heatmapNode.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
@@ -196,14 +194,12 @@ def colourCompared(comparedNode: slicer.vtkMRMLLabelMapVolumeNode) -> None:
     comparedNode.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
-def _heatmapEntries(colours: _ColourMap) -> list[Entry]:
-    anchors, places = np.linspace(0, 1, len(colours.anchors)), np.linspace(0, 1, _COLOURS)
-    channels = [np.interp(places, anchors, channel) for channel in np.transpose(colours.anchors)]
-    if colours.isSequential:
-        isPainted = (places >= _UNPAINTED).astype(float)
-    else:  # the entry of 0, and of ±0.03 HU: one in 255 of the window
-        isPainted = (np.arange(_COLOURS) != (_COLOURS - 1) // 2).astype(float)
-    entries = np.column_stack([np.transpose(channels) / 255.0, isPainted]).tolist()
+def _heatmapEntries(look: Look, anchors: Sequence[tuple[int, int, int]]) -> list[Entry]:
+    """Return the colours of a table; small values are not painted: views know no half-painted colours."""
+    stops, places = np.linspace(0, 1, len(anchors)), np.linspace(0, 1, _COLOURS)
+    channels = [np.interp(places, stops, channel) for channel in np.transpose(anchors)]
+    isPainted = np.abs(np.interp(places, (0, 1), look.heatmap_limits)) >= look.unpainted
+    entries = np.column_stack([np.transpose(channels) / 255.0, isPainted.astype(float)]).tolist()
     return [(f"{n}", *entry) for n, entry in enumerate(entries)]
 
 

@@ -91,7 +91,7 @@ class Headline:
 def _totals(study: StudyResult) -> str:
     aspects = study.aspects
     text = _("right {right}, left {left}").format(right=aspects.right, left=aspects.left)
-    parts = [text, *core_lines(study.core)[1:]]  # the first stands beside the score
     if study.is_edited:
-        parts.append(f"✎ {_('edited')}; {automatic_text(study)}")
-    return "   ".join(parts)
+        text = f"{text}   ✎ {_('edited')}; {automatic_text(study)}"
+    more = core_lines(study.core)[1:]  # the first stands beside the score
+    return "\n".join(filter(None, [text, "; ".join(more)]))

@@ -74,11 +74,10 @@ def read_scans(arguments: argparse.Namespace, method: str) -> Scan:
     from ASPECTSLib.methods import method_for
 
     given = {Modality(name.upper()): path for name, path in _flagged(arguments).items()}
-    if not given:
-        scan = read_scan(arguments.scan, series=arguments.series, frame=arguments.frame)
-        if scan.modality is not Modality.DWI:
-            return scan
+    if not given and _is_diffusion(arguments.scan):
         given = {Modality.DWI: arguments.scan}
+    if not given:
+        return read_scan(arguments.scan, series=arguments.series, frame=arguments.frame)
     chosen = method_for(method, given)
     scored = chosen.inputs[0]
     if scored is Modality.DWI:
@@ -88,6 +87,22 @@ def read_scans(arguments: argparse.Namespace, method: str) -> Scan:
         scan = read_scan(given[scored], modality=scored, **options)
     unused = given.keys() - {*chosen.inputs, *chosen.optional}
     return replace(scan, notes=(*scan.notes, *map(_not_used, sorted(unused))))
+
+
+def _is_diffusion(path: Path) -> bool:
+    """Return whether a DICOM folder or file holds diffusion-weighted MRI and no CT, which would be scored first."""
+    from ASPECTSLib.io.dicom import list_series, series_of_file
+    from ASPECTSLib.io.images import IMAGE_SUFFIXES
+    from ASPECTSLib.io.modality import Modality
+
+    if path.is_dir():
+        series = list_series(path)
+    elif path.is_file() and not path.name.lower().endswith(IMAGE_SUFFIXES):
+        series = [series_of_file(path)]
+    else:
+        return False
+    kinds = {one.kind for one in series}
+    return Modality.DWI in kinds and all(one.modality != "CT" for one in series)
 
 
 def _flagged(arguments: argparse.Namespace) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.infarct_inputs import infarct_channels, infarct_grid, typical_signal
 from ASPECTSLib.inference.inputs import on_grid
 from ASPECTSLib.inference.run import logits
+from ASPECTSLib.networks.ushape import UShape
 from ASPECTSLib.preprocessing.components import bodies_inside, remove_small
 
 INFARCT_PROBABILITY = 0.5
@@ -22,6 +23,7 @@ MIN_COMPONENT_ML = 0.05
 """Smaller bodies are dropped: half of the smallest infarct that the network was trained on."""
 
 _BRAIN_SLACK_MM = 3.0
+_NEVER = -30.0  # logit outside of the grid
 _IN_BRAIN = 0.5  # share of a body: masks may leave out bright cortex, while eyes and sinuses lie all outside
 
 
@@ -42,7 +44,7 @@ class PredictedInfarct:
 
 
 def predict_infarct(
-    network: nn.Module,
+    network: UShape,
     dwi: Volume,
     adc: Volume | None,
     brain: NDArray[np.bool_],
@@ -70,11 +72,12 @@ def predict_infarct(
     Raises
     ------
     ContentRefusedError
-        NO_BRAIN or NO_SIGNAL if there is no head.
+        NO_SIGNAL if there is no brain, or no signal in it.
     """
-    grid = infarct_grid(dwi)
+    typical = typical_signal(dwi, brain)
+    grid = infarct_grid(dwi.with_array(brain), network.divisor)
     diffusion = None if adc is None else on_grid(adc, grid)
-    image = infarct_channels(on_grid(dwi, grid), diffusion, typical_signal(dwi, brain))
+    image = infarct_channels(on_grid(dwi, grid), diffusion, typical)
     evidence = _evidence(network, image)
     if mirroring:
         evidence = (evidence + _evidence(network, image[..., ::-1])[..., ::-1]) / 2
@@ -86,9 +89,6 @@ def predict_infarct(
     kept = remove_small(bodies, min_component_ml / dwi.voxel_volume_ml)
     probability[~near & ~kept] = 0.0
     return PredictedInfarct(dwi.with_array(kept), dwi.with_array(probability))
-
-
-_NEVER = -30.0  # logit outside of the grid
 
 
 def _evidence(network: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:

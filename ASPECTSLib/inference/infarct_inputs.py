@@ -6,37 +6,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
-from ASPECTSLib.geometry import Volume
-from ASPECTSLib.inference.inputs import head_grid
-from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.geometry import Volume, apply_affine, bounding_box
 
 INFARCT_SPACING_MM = (2.0, 2.0, 2.0)
-INFARCT_SHAPE = (80, 112, 96)
-"""Grid of the infarct network, along k, j, i: the upper 160 mm of the head, which hold the brain."""
-
 INFARCT_CHANNELS = 3
 """Diffusion weighting, ADC, and whether there is an ADC."""
 
+_MARGIN_MM = 14.0  # masks can leave out bright cortex
 _MOST_SIGNAL = 5.0  # of the brain's median: infarcts are at 1.3 to 3, what is brighter is artefact
 _SIGNAL_UNIT = 2.0
 _MOST_ADC = 3000.0  # free water
 _ADC_UNIT = 1000.0
 
 
-def infarct_grid(dwi: Volume) -> Volume:
-    """Return the empty grid of the infarct network over a head.
+def infarct_grid(brain: Volume, divisor: tuple[int, int, int]) -> Volume:
+    """Return the empty grid of the infarct network around a brain.
 
     Parameters
     ----------
-    dwi
-        Diffusion-weighted scan in the image frame.
-
-    Raises
-    ------
-    ContentRefusedError
-        NO_BRAIN if no slice holds as much as a head.
+    brain
+        bool mask in the image frame, not empty.
+    divisor
+        What the network wants slices, rows and columns to be multiples of.
     """
-    return head_grid(dwi, Modality.DWI, INFARCT_SPACING_MM, INFARCT_SHAPE)
+    box = bounding_box(brain.array)
+    first = np.array([part.start for part in box[::-1]])
+    last = np.array([part.stop - 1 for part in box[::-1]])
+    low_mm, high_mm = apply_affine(brain.affine, np.array([first, last], np.float64))
+    count = np.ceil((high_mm - low_mm + 2 * _MARGIN_MM) / INFARCT_SPACING_MM)
+    size = np.ceil(count / divisor[::-1]).astype(int) * divisor[::-1]
+    affine = np.diag([*INFARCT_SPACING_MM, 1.0])
+    affine[:3, 3] = (low_mm + high_mm) / 2 - (size - 1) / 2 * INFARCT_SPACING_MM
+    return Volume(np.zeros(size[::-1], np.uint8), affine)
 
 
 def typical_signal(dwi: Volume, brain: NDArray[np.bool_]) -> float:

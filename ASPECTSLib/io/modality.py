@@ -33,7 +33,7 @@ _OTHER_MAP = re.compile(
     r"|\bfa\b|fractional aniso"
 )
 _PERFUSION = re.compile(r"\bctp\b|perfusion|dynamic|\bvpct\b|\b4d\b")
-_ADC = re.compile(r"\badc\b|apparent diffusion|average dc")
+_ADC = re.compile(r"\bd?adc\b|apparent diffusion|average dc")
 _B0 = re.compile(r"\bb ?=? ?0\b")
 _WEIGHTED = re.compile(r"trace|\bb ?=? ?[5-9]\d\d\b|\bb ?=? ?1\d\d\d\b")
 _DIFFUSION = re.compile(rf"\bdwi|diff|\bresolve\b|{_WEIGHTED.pattern}")

@@ -35,9 +35,6 @@ THICK_SLICE_MM = 6.0
 THICK_FOR_VOLUME_MM = 4.0
 """Slices above this make volumes approximate."""
 
-MIN_AGREEMENT = 0.60
-"""Mean Dice between the regions of networks and registration below which one of them is likely to be wrong."""
-
 TILTED_HEAD_DEG = 20.0
 """Heads turned or tilted more than this are rare enough to have the regions looked at."""
 
@@ -56,6 +53,7 @@ class Findings:
     notes: tuple[ScanNote, ...]
     models: tuple[ModelInfo, ...] = ()
     agreement: float | None = None
+    regions_doubtful: bool = False
     hyperdense_ml: float = 0.0
     core: CoreInfo = field(default_factory=CoreInfo)
     warnings: tuple[WarningInfo, ...] = ()
@@ -150,10 +148,10 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
         )
         warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
     warnings += findings.warnings
-    if findings.agreement is not None and findings.agreement < MIN_AGREEMENT:
+    if findings.regions_doubtful:
         message = (
-            f"networks and registration place the regions differently (mean Dice {findings.agreement:.2f}): "
-            "check the regions"
+            f"networks and registration place the regions differently (mean Dice {findings.agreement:.2f}); "
+            f"those of the {findings.options['regions']} were taken: check them"
         )
         warnings.append(WarningInfo("REGIONS_DISAGREE", message))
     if findings.quality.failures:

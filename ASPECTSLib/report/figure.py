@@ -42,7 +42,6 @@ _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
 _WARNING = "#f0e442"
-_NOTHING = 0.002  # of the heat map's range: no difference, no probability
 _NOTES_TOP = 0.34  # of the axes of the table
 _NOTE_SIZES = {10.0: (0.03, 52), 8.5: (0.022, 62), 7.0: (0.016, 72), 6.0: (0.0135, 84)}
 """Step from line to line, and characters a line, by the size in points: the first that holds all notes is taken."""
@@ -192,7 +191,7 @@ def _label_place(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _overlay_heatmap(axis: Axes, values: NDArray[np.float32], look: Look) -> None:
     lowest, highest = look.heatmap_limits
-    shown = np.ma.masked_where(np.abs(values) < _NOTHING * (highest - lowest), values)
+    shown = np.ma.masked_where(np.abs(values) < look.unpainted, values)
     axis.imshow(
         shown,
         cmap=look.heatmap_colours,

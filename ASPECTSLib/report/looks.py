@@ -34,7 +34,9 @@ class Look:
     heatmap
         What the heat map shows, in words.
     heatmap_limits
-        Values at the two ends of its colours; those around 0 are not painted.
+        Values at the two ends of its colours.
+    unpainted
+        Values nearer to 0 than this are not painted: nothing is to be seen there, and the scan is to be.
     heatmap_colours
         Name of the colour map in matplotlib.
     """
@@ -45,6 +47,7 @@ class Look:
     heatmap: str
     heatmap_limits: tuple[float, float]
     heatmap_colours: str
+    unpainted: float
 
     def window_of(self, scan: NDArray[np.generic], brain: NDArray[np.bool_]) -> tuple[float, float]:
         """Return black and white for a scan with a brain mask on its grid."""
@@ -62,9 +65,16 @@ _CT = Look(
     f"HU minus mirrored side: blue −{HEATMAP_LIMIT_HU:.0f} to red +{HEATMAP_LIMIT_HU:.0f}",
     (-HEATMAP_LIMIT_HU, HEATMAP_LIMIT_HU),
     "RdBu_r",
+    0.04,
 )
 _DWI = Look(
-    _DWI_WINDOW, True, "% of brain", "probability of infarct: 0 to 1", (0.0, 1.0), "inferno"
+    _DWI_WINDOW,
+    True,
+    "% of brain",
+    "probability of infarct: 0.1 to 1",
+    (0.0, 1.0),
+    "inferno",
+    0.1,
 )
 _LOOKS: Mapping[str, Look] = MappingProxyType({Modality.DWI.value: _DWI})
 

@@ -89,23 +89,30 @@ def override_text(info: RegionInfo) -> str:
 
 def measured_text(right: RegionInfo, left: RegionInfo, modality: str) -> str:
     """Return what was measured in a region of both sides: medians, how much darker on CT, infarcted shares."""
-    is_ct = modality != Modality.DWI.value
-    parts = []
+    if modality == Modality.DWI.value:
+        return _diffusion_text(right, left)
+    parts = ["not compared"]
     if right.median is not None and left.median is not None:
-        difference = _darker(right, left) if is_ct else ""
-        medians = f"{_median_text(right, modality)} | {_median_text(left, modality)}"
-        parts.append(f"{medians} {look_of(modality).unit} {difference}".rstrip())
-    elif is_ct:
-        parts.append("not compared")
+        medians = f"{right.median:.1f} | {left.median:.1f} {look_of(modality).unit}"
+        parts = [f"{medians} {_darker(right, left)}".rstrip()]
+    shares = _shares(right, left)
+    return ", ".join([*parts, f"infarct {shares} %"] if shares else parts)
+
+
+def _diffusion_text(right: RegionInfo, left: RegionInfo) -> str:
+    shares = _shares(right, left)
+    parts = [f"{shares} % infarct"] if shares else []
+    if right.median is not None and left.median is not None:
+        parts.append(f"signal {right.median:.0f} | {left.median:.0f} %")
+    return ", ".join(parts)
+
+
+def _shares(right: RegionInfo, left: RegionInfo) -> str:
+    """Return the infarcted shares of both sides in per cent; nothing where neither has any."""
     fractions = [right.infarct_fraction, left.infarct_fraction]
-    if any(fractions):
-        shares = " | ".join(NOT_CALLED if f is None else f"{100 * f:.0f} %" for f in fractions)
-        parts.append(f"infarct {shares}")
-    return ", ".join(parts if is_ct else reversed(parts))
-
-
-def _median_text(info: RegionInfo, modality: str) -> str:
-    return f"{info.median:.1f}" if modality != Modality.DWI.value else f"{info.median:.0f}"
+    if not any(fractions):
+        return ""
+    return " | ".join(NOT_CALLED if f is None else f"{100 * f:.0f}" for f in fractions)
 
 
 def _darker(right: RegionInfo, left: RegionInfo) -> str:
@@ -141,9 +148,9 @@ def core_lines(core: CoreInfo) -> list[str]:
         lines.append(f"ADC below {LOW_ADC:.0f}: {core.volume_adc620_ml:.1f} mL")
     if core.severity_by_aspects is not None:
         lines.append(f"by ASPECTS: {core.severity_by_aspects.replace('-', '–')}")
-    groups = [core.core_group, core.aspects_group and f"ASPECTS {core.aspects_group}"]
-    lines.append(f"groups of trials: {', '.join(group for group in groups if group)}")
-    return lines
+    aspects = core.aspects_group and f"ASPECTS {core.aspects_group}"
+    groups = [group for group in (core.core_group, aspects) if group]
+    return [*lines, f"groups of trials: {', '.join(groups)}"] if groups else lines
 
 
 def values_words(modality: str) -> str:

@@ -39,7 +39,10 @@ _LEAST_SIGNAL = 1e-6
 _TEXTURE_SIGMA_MM = 4.0
 _LESION_SIGMA_MM = 6.0
 _BIAS_SIGMA_POINTS = 15.0  # of the coarse grid: 60 mm
-_SHIM = (0.7, 2.0)  # how much of the field of air and bone is left: shimming, echo spacing, parallel imaging
+_SHIM = (
+    0.7,
+    2.0,
+)  # how much of the field of air and bone is left: shimming, echo spacing, parallel imaging
 _LEAST_ADC_RATIO = 0.4  # of an infarct: lower values are noise
 _SOLID = {tissue: float(tissue not in FLUID) for tissue in Tissue}
 _RIM_MM = 7  # odd: width over which the rim of a haemorrhage is averaged

@@ -83,6 +83,7 @@ def _score(
         },
         models=model_infos(found.models),
         agreement=found.agreement,
+        regions_doubtful=found.is_doubtful,
         atlas=atlas,
         notes=notes,
     )

@@ -18,7 +18,6 @@ from ASPECTSLib.delineation import (
     Delineation,
     PreparedHead,
     find_regions,
-    region_models,
 )
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
 from ASPECTSLib.evidence import COMPARED, gather_signal
@@ -178,6 +177,7 @@ def _findings(
         },
         models=model_infos(networks),
         agreement=found.agreement,
+        regions_doubtful=found.is_doubtful,
         atlas=atlas,
         notes=study.notes,
         core=core,
@@ -234,14 +234,14 @@ def _analyse_as_is(
     infarct = predicted.mask.array
     brain = head.brain | infarct  # the mask may leave out bright cortex
     progress.stage("symmetric pose", 0.25)
-    # The infarct is filled with usual tissue: the atlas has none that it could be registered to.
+    # The infarct is filled with usual tissue: the atlas has none, and large ones are unlike all that networks learned.
     typical = np.float32(np.median(head.dwi.array[head.brain]))
     filled = head.dwi.with_array(np.where(infarct, typical, head.dwi.array))
     fixed = levelled(filled, brain)
     mask = head.dwi.with_array(brain)
-    prepared = PreparedHead(head.dwi, mask, find_midplane(fixed))
+    prepared = PreparedHead(filled, mask, find_midplane(fixed))
     seen = Brain(prepared, Modality.DWI, mask, fixed, levelled_template(atlas, Modality.DWI))
-    found = find_regions(seen, atlas, region_models(options.regions), progress)
+    found = find_regions(seen, atlas, options.regions, progress)
     return _Analysis(found, brain, infarct, predicted.probability.array)
 
 

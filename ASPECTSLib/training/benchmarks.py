@@ -39,6 +39,7 @@ from ASPECTSLib.training.unseen import (
 BRAIN_DICE, REGION_DICE = "brain, Dice", "twenty regions, mean Dice"
 SYNTHETIC_PATIENTS = 50
 
+
 @dataclass(frozen=True, eq=False)
 class _Case:
     """A scan with its truth; the regions may be unknown."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from scipy import ndimage
 from torch.utils.data import Dataset
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.inputs import (
     REST_OF_BRAIN,
@@ -25,14 +23,17 @@ from ASPECTSLib.inference.inputs import (
 )
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
+from ASPECTSLib.synthesis.cohort import BRAIN_FILE, INFARCT_FILE, REGIONS_FILE
 from ASPECTSLib.synthesis.draw import Draw
-from ASPECTSLib.training.cohort import (
-    TRAINING_PART,
-    VALIDATION_PART,
-    Cohort,
+from ASPECTSLib.training.cohort import Cohort
+from ASPECTSLib.training.cohort_parts import Parts, split_cohort
+from ASPECTSLib.training.cohort_scan import (
     LabelledScan,
     LabelledVolumes,
+    brain_of_diffusion,
     read_labelled,
+    refuse,
+    refuse_file,
 )
 from ASPECTSLib.training.labelled import Labelled
 from ASPECTSLib.training.losses import IGNORED
@@ -40,20 +41,21 @@ from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.tasks import TRAINING, VALIDATION, Prepared, parse_data, view_of
 from ASPECTSLib.training.views import View
 
-NEED_BRAIN = frozenset({"brain"})
-"""Tasks that cannot be learned without brain masks."""
+NEEDED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "brain": (BRAIN_FILE, "a brain mask"),
+        "infarct": (INFARCT_FILE, "an infarct mask"),
+        "regions-coarse": (REGIONS_FILE, "regions"),
+        "regions-fine": (REGIONS_FILE, "regions"),
+    }
+)
+"""By task: the file of labels that every scan has to have, and what it holds."""
 
 _KEPT_SCANS = 16  # some 0.5 GB of thick slices in each process
 _AIR = 0.05  # of the range of intensities: 4 HU
-_HASH_RANGE = 2**64
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The scans that are trained on, and those that stop the training: of different patients."""
-
-    training: tuple[LabelledScan, ...]
-    validation: tuple[LabelledScan, ...]
+_MOST_TURNS = (
+    16  # two parts in three are chosen to show the infarct: chance does not miss it as often
+)
 
 
 class CohortDataset(Dataset):
@@ -87,6 +89,10 @@ class CohortDataset(Dataset):
         self._seed, self._count = seed, count
         self._kept: OrderedDict[LabelledScan, Labelled] = OrderedDict()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what goes to workers: not the scans that are kept."""
+        return {**self.__dict__, "_kept": OrderedDict()}
+
     def __len__(self) -> int:
         """Return the number of samples."""
         return self._count
@@ -98,7 +104,7 @@ class CohortDataset(Dataset):
         scan = self._scans[order[place]]
         draw = Draw((*self._seed, index)).part("look")
         image, labels = self._view.look(self._labelled(scan), self._prior, draw)
-        if not scan.has_brain:
+        if BRAIN_FILE not in scan.files:
             labels = np.where(labels == REST_OF_BRAIN, IGNORED, labels).astype(np.uint8)
         return {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)}
 
@@ -128,77 +134,46 @@ def prepare_cohort(recipe: Recipe, cohort: Cohort, atlas: Atlas) -> Prepared:
     UsageError
         RECIPE_INVALID if task, data or network of the recipe cannot be used.
     InputRefusedError
-        COHORT_INVALID if the cohort lacks the modalities, brain masks or cases that the recipe needs.
+        COHORT_INVALID if the cohort lacks the modalities, labels, infarcts or cases that the recipe needs.
     """
     view, data = view_of(recipe.task), parse_data(recipe.data)
     modalities = [Modality(name) for name in data.modalities]
     parts = split_cohort(cohort, modalities, data.validation_share)
-    if recipe.task in NEED_BRAIN:
-        _require_brains((*parts.training, *parts.validation), recipe.task)
+    _require_labels(parts, recipe.task)
     prior = region_prior(atlas)
     steps = recipe.optimisation.steps * recipe.optimisation.batch
     training = CohortDataset(parts.training, view, prior, (TRAINING, data.seed), steps)
-    validation = None
-    if parts.validation:
-        seed, count = (VALIDATION, data.seed), len(parts.validation)
-        validation = CohortDataset(parts.validation, view, prior, seed, count)
+    validation = _validation(parts, view, prior, data.seed, recipe.task)
     channels = {"in_channels": view.channels, "out_channels": view.classes}
     options = {**recipe.network.options, **channels}
     network = build_network(recipe.network.architecture, options)
     return Prepared(network, options, training, validation)
 
 
-def split_cohort(cohort: Cohort, modalities: Sequence[Modality], share: float) -> Parts:
-    """Divide the scans of a cohort by patient.
-
-    A case belongs to the validation when a hash of its name lies in the wanted share of all hashes: other cases that
-    come or go do not move it. Only a cohort so small that this leaves a part empty gives it its nearest case.
-
-    Parameters
-    ----------
-    cohort
-        Its own split, where it has one, counts.
-    modalities
-        To be taken; one that is named twice is trained on twice as often.
-    share
-        Of the cases for validation; 0 for none.
-
-    Raises
-    ------
-    InputRefusedError
-        COHORT_INVALID if no scan is of these modalities, or there are too few cases to hold one out.
-    """
-    of_modality = [scan for scan in cohort.scans if scan.modality in modalities]
-    if not of_modality:
-        wanted = ", ".join(dict.fromkeys(m.value.lower() for m in modalities))
-        _refuse(f"expected scans of {wanted} in {cohort.name}, as the recipe says, found none")
-    cases = sorted({scan.case for scan in of_modality})
-    if cohort.split:
-        trained, held_out = (set(cohort.split[p]) for p in (TRAINING_PART, VALIDATION_PART))
-    else:
-        held_out = _held_out(cases, share)
-        trained = set(cases) - held_out
-    weighted = [s for m in modalities for s in of_modality if s.modality is m and s.case in trained]
-    if not weighted:
-        _refuse(f"expected scans to train on in {cohort.name}, got none in the split's training")
-    return Parts(tuple(weighted), tuple(s for s in of_modality if s.case in held_out))
-
-
 def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
-    """Return a scan with labels that tells them on any grid, by nearest neighbours."""
-    regions, brain = volumes.regions, volumes.brain
+    """Return a scan with labels that tells them on any grid, by nearest neighbours.
+
+    Without a region map `regions_on` refuses: tasks that learn regions are not given such scans.
+    """
+    brain = volumes.brain
+    is_rough = modality is Modality.DWI and brain is None
 
     def head_on(grid: Volume) -> NDArray[np.bool_]:
         return inside_head(on_grid(intensities(volumes.image, modality), grid))
 
-    def brain_on(grid: Volume) -> NDArray[np.bool_]:
-        return head_on(grid) if brain is None else resample(brain, grid, order=0).array > 0
+    def on(labels: Volume | None, grid: Volume) -> NDArray[np.uint8]:
+        if labels is None:
+            refuse("expected scans with regions to learn this task")
+        return resample(labels, grid, order=0).array
 
     return Labelled(
         image=volumes.image,
         modality=modality,
-        regions_on=lambda grid: resample(regions, grid, order=0).array,
-        brain_on=brain_on,
+        regions_on=lambda grid: on(volumes.regions, grid),
+        brain_on=lambda grid: head_on(grid) if brain is None else on(brain, grid) > 0,
+        infarct_on=None if volumes.infarct is None else lambda g: on(volumes.infarct, g) > 0,
+        adc=volumes.adc,
+        measured_in=(lambda: brain_of_diffusion(volumes)) if is_rough else None,
     )
 
 
@@ -207,31 +182,31 @@ def inside_head(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.stack([ndimage.binary_fill_holes(part > _AIR) for part in image])
 
 
-def _held_out(cases: Sequence[str], share: float) -> set[str]:
-    if share == 0:
-        return set()
-    if len(cases) < 2:
-        message = (
-            "expected at least two cases, one of them for validation, got one; data.validation_share = 0 trains "
-            "without validation"
-        )
-        _refuse(message)
-    by_hash = sorted(cases, key=_place)
-    held_out = {case for case in cases if _place(case) < share} or {by_hash[0]}
-    return held_out - {by_hash[-1]}
+def _require_labels(parts: Parts, task: str) -> None:
+    name, what = NEEDED[task]
+    for scan in (*parts.training, *parts.validation):
+        if name not in scan.files:
+            refuse_file(scan, name, f"expected {what} to learn the task {task}, found none")
+    if task != "infarct":
+        return
+    for part, scans in (("training", parts.training), ("validation", parts.validation)):
+        if scans and not any(read_labelled(scan).infarct.array.any() for scan in scans):
+            refuse(f"expected an infarct in one scan of the {part} at least, got empty masks only")
 
 
-def _place(case: str) -> float:
-    """Return a number of 0 to 1 that a name always has."""
-    digest = hashlib.sha256(case.encode()).digest()
-    return int.from_bytes(digest[:8], "big") / _HASH_RANGE
-
-
-def _require_brains(scans: Sequence[LabelledScan], task: str) -> None:
-    for scan in scans:
-        if not scan.has_brain:
-            _refuse(f"{scan.name}: expected a brain mask to learn the task {task}, found none")
-
-
-def _refuse(message: str) -> None:
-    raise InputRefusedError(ErrorCode.COHORT_INVALID, message)
+def _validation(
+    parts: Parts, view: View, prior: RegionPrior, seed: int, task: str
+) -> CohortDataset | None:
+    """Return each scan once, or where parts of it are shown, as often as it takes to see an infarct: for its Dice."""
+    scans = parts.validation
+    if not scans:
+        return None
+    once = CohortDataset(scans, view, prior, (VALIDATION, seed), len(scans))
+    if task != "infarct":
+        return once
+    looks = range(_MOST_TURNS * len(scans))
+    first = next((look for look in looks if once[look]["labels"].any()), None)
+    if first is None:
+        refuse("expected an infarct where the network looks in the validation, found none there")
+    count = len(scans) * (first // len(scans) + 1)
+    return CohortDataset(scans, view, prior, (VALIDATION, seed), count)

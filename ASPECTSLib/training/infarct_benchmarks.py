@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import load_atlas
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
@@ -109,17 +109,25 @@ def run_infarct_benchmark(
 
 
 def _measure(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str, _Outcome]:
-    mask = predict_brain(brain, case.dwi, Modality.DWI).array
-    found = {
-        WITH_ADC: predict_infarct(network, case.dwi, case.adc, mask).mask.array,
-        WITHOUT_ADC: predict_infarct(network, case.dwi, None, mask).mask.array,
-        BY_ADC: low_adc(case.adc, mask),
-    }
     voxel_ml, true = case.dwi.voxel_volume_ml, case.infarct
     return {
         way: _Outcome(true.sum() * voxel_ml, infarct.sum() * voxel_ml, dice(infarct, true))
-        for way, infarct in found.items()
+        for way, infarct in _found(network, brain, case).items()
     }
+
+
+def _found(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str, NDArray[np.bool_]]:
+    """Return the infarct by each way; nothing where an answer was refused, so that failures count."""
+    try:
+        mask = predict_brain(brain, case.dwi, Modality.DWI).array
+        return {
+            WITH_ADC: predict_infarct(network, case.dwi, case.adc, mask).mask.array,
+            WITHOUT_ADC: predict_infarct(network, case.dwi, None, mask).mask.array,
+            BY_ADC: low_adc(case.adc, mask),
+        }
+    except ContentRefusedError:
+        nothing = np.zeros(case.infarct.shape, bool)
+        return dict.fromkeys((WITH_ADC, WITHOUT_ADC, BY_ADC), nothing)
 
 
 def _real_cases(data: Path, _progress: Progress) -> Iterator[InfarctCase]:

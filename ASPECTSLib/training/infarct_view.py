@@ -7,19 +7,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.geometry import Volume, apply_affine
-from ASPECTSLib.inference.infarct_inputs import (
-    INFARCT_SHAPE,
-    infarct_channels,
-    infarct_grid,
-)
-from ASPECTSLib.inference.inputs import RegionPrior, on_grid
+from ASPECTSLib.inference.infarct_inputs import INFARCT_SPACING_MM, infarct_channels
+from ASPECTSLib.inference.inputs import RegionPrior, head_grid, on_grid
+from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.labelled import Labelled
 
 PART_SHAPE = (48, 96, 96)
 """Part of the grid that a sample shows, along k, j, i."""
 
-_ON_INFARCT = 0.75  # share of parts around a voxel of the infarct
+_HEAD_SHAPE = (80, 112, 96)  # the upper 160 mm of the head, which hold the brain
+_ON_INFARCT = 0.65  # share of parts around a voxel of the infarct
 _WITHOUT_ADC = 0.3
 _GAIN, _GAMMA = (0.85, 1.18), (0.75, 1.6)
 # Scanners state b-values that are not quite theirs, and scale b = 0 otherwise: in two public cases the commonest ADC of
@@ -27,9 +25,9 @@ _GAIN, _GAMMA = (0.85, 1.18), (0.75, 1.6)
 _ADC_GAIN = (0.85, 1.5)
 _NOISE = 0.03  # of the brain's signal
 _ADC_NOISE = 40.0
-_COIL, _COIL_POINTS = 0.35, (3, 4, 4)
-_PILE_UP, _MOST_SPOTS = 0.5, 5
-_SPOT_VOXELS, _SPOT_GAIN = (1.0, 4.0), (0.3, 2.5)
+_COIL, _COIL_POINTS = 0.5, (3, 4, 4)
+_PILE_UP, _MOST_SPOTS = 0.8, 8
+_SPOT_VOXELS, _SPOT_GAIN = (1.0, 5.0), (0.3, 2.5)
 _TISSUE, _REACH = 0.3, 5
 
 
@@ -37,7 +35,7 @@ def look_at_infarct(
     scan: Labelled, _prior: RegionPrior, draw: Draw
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return a part of the head at 2 mm, and the infarct."""
-    grid = _part(infarct_grid(scan.image), scan.infarct_points_mm, draw.part("part"))
+    grid = _part(_head(scan), scan.infarct_points_mm, draw.part("part"))
     grey = draw.part("grey")
     infarct = scan.infarct_on(grid)
     dwi = _varied_signal(on_grid(scan.image, grid), scan.typical_signal, grey)
@@ -52,9 +50,13 @@ def look_at_infarct(
     return np.ascontiguousarray(image[..., ::-1]), np.ascontiguousarray(labels[..., ::-1])
 
 
+def _head(scan: Labelled) -> Volume:
+    return head_grid(scan.image, Modality.DWI, INFARCT_SPACING_MM, _HEAD_SHAPE)
+
+
 def _part(grid: Volume, points: NDArray[np.float64], draw: Draw) -> Volume:
     """Return a part of a grid, mostly one that shows infarct, of which points are given in RAS mm."""
-    spare = np.array(INFARCT_SHAPE[::-1]) - PART_SHAPE[::-1]
+    spare = np.array(_HEAD_SHAPE[::-1]) - PART_SHAPE[::-1]
     if len(points) and draw.chance(_ON_INFARCT):
         point = points[int(draw.generator.integers(len(points)))]
         seen = apply_affine(np.linalg.inv(grid.affine), point)

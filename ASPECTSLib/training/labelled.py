@@ -34,6 +34,8 @@ class Labelled:
         `infarct_on` is None where nothing is known of an infarct.
     adc
         The map that belongs to a diffusion-weighted scan, 1e-6 mm2/s, in the same frame, where there is one.
+    measured_in
+        Returns where the typical signal is measured, bool on the grid of the image; the brain where it is None.
     """
 
     image: Volume
@@ -42,6 +44,7 @@ class Labelled:
     brain_on: Callable[[Volume], NDArray[np.bool_]]
     infarct_on: Callable[[Volume], NDArray[np.bool_]] | None = None
     adc: Volume | None = None
+    measured_in: Callable[[], NDArray[np.bool_]] | None = None
 
     @property
     def centres_mm(self) -> NDArray[np.float64]:
@@ -56,7 +59,8 @@ class Labelled:
     @cached_property
     def typical_signal(self) -> float:
         """Median of the brain."""
-        return typical_signal(self.image, self.brain_on(self.image))
+        inside = self.brain_on(self.image) if self.measured_in is None else self.measured_in()
+        return typical_signal(self.image, inside)
 
     @cached_property
     def infarct_points_mm(self) -> NDArray[np.float64]:

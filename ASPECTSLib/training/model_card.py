@@ -12,7 +12,7 @@ import torch
 
 from ASPECTSLib import __version__
 from ASPECTSLib.inference.card import Metric
-from ASPECTSLib.inference.infarct_inputs import INFARCT_SHAPE, INFARCT_SPACING_MM
+from ASPECTSLib.inference.infarct_inputs import INFARCT_SPACING_MM
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
     BRAIN_SPACING_MM,
@@ -24,6 +24,7 @@ from ASPECTSLib.inference.inputs import (
     REGION_SPACING_MM,
 )
 from ASPECTSLib.training.distributed import find_device
+from ASPECTSLib.training.infarct_view import PART_SHAPE
 from ASPECTSLib.training.lessons import Lesson
 from ASPECTSLib.training.standing import TrainingResult
 from ASPECTSLib.training.tasks import parse_data
@@ -31,7 +32,7 @@ from ASPECTSLib.training.tasks import parse_data
 _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
     {
         "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
-        "infarct": (INFARCT_SPACING_MM, INFARCT_SHAPE),
+        "infarct": (INFARCT_SPACING_MM, PART_SHAPE),
         "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
         "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
     }

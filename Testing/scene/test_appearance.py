@@ -83,9 +83,9 @@ def test_heat_maps_of_a_scene_share_colours_that_are_not_saved(scene, volume_nod
     assert not colours.GetSaveWithScene()
 
 
-def test_heat_map_is_transparent_at_zero_only(volume_node):
+def test_heat_map_is_transparent_around_zero_only(volume_node):
     colourHeatmap(volume_node, "NCCT")
-    assert [n for n, entry in enumerate(_entries(volume_node)) if entry[3] == 0] == [127]
+    assert [n for n, entry in enumerate(_entries(volume_node)) if entry[3] == 0] == [127, 128]
 
 
 def test_probabilities_are_shown_from_zero_to_one_in_colours_of_their_own(scene, volume_node):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ASPECTSLib import delineation
-from ASPECTSLib.atlas.regions import swap_sides
-from ASPECTSLib.delineation import RegionSource, delineate
+from ASPECTSLib.atlas.regions import RegionCode, Side, region_of, swap_sides
+from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices
 from ASPECTSLib.geometry import canonicalize
@@ -15,8 +15,8 @@ from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.report.compose import MIN_AGREEMENT
 
+IC_RIGHT = region_of(RegionCode.IC, Side.RIGHT).label
 SHA256 = "0" * 64
 MODELS = tuple(
     SimpleNamespace(name=name, card=SimpleNamespace(sha256=SHA256))
@@ -105,6 +105,32 @@ def test_regions_that_disagree_are_warned_of(synthetic_patient, registered, pred
     quality = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",))).result.quality
     assert quality.registration["agreement"] < MIN_AGREEMENT
     assert "REGIONS_DISAGREE" in [warning.code for warning in quality.warnings]
+
+
+def lost(labels):
+    """Return labels of which the network has lost a region, of some three millilitres."""
+    return labels.with_array(np.where(labels.array == IC_RIGHT, 0, labels.array))
+
+
+def test_automatic_regions_go_back_to_the_registration_where_a_network_loses_one(
+    head, atlas, registered, predicted
+):
+    predicted(lost(registered.labels))
+    found = delineate(head, atlas, RegionSource.AUTO, Progress())
+    assert found.source is RegionSource.REGISTRATION
+    assert found.is_doubtful
+    assert found.agreement > MIN_AGREEMENT
+    np.testing.assert_array_equal(found.labels.array, registered.labels.array)
+
+
+def test_networks_that_are_asked_for_by_name_are_taken_as_they_are(
+    head, atlas, registered, predicted
+):
+    predicted(lost(registered.labels))
+    found = delineate(head, atlas, RegionSource.NETWORK, Progress())
+    assert found.source is RegionSource.NETWORK
+    assert found.is_doubtful
+    assert not (found.labels.array == IC_RIGHT).any()
 
 
 def test_the_result_names_the_networks(synthetic_patient, registered, predicted):

@@ -116,16 +116,16 @@ def test_densities_are_told_right_before_left_with_the_drop(right, left, text):
 
 
 def test_infarcted_shares_are_told_where_there_is_an_infarct():
-    assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0 % | 23 %"
+    assert measured(34.0, 34.0, (0.0, 0.23)) == "34.0 | 34.0 HU, infarct 0 | 23 %"
     assert measured(34.0, 34.0, (None, 0.5)) == "34.0 | 34.0 HU, infarct – | 50 %"
     assert measured(34.0, 34.0, (0.0, 0.0)) == "34.0 | 34.0 HU"
 
 
 def test_on_diffusion_mri_the_infarcted_shares_come_first():
-    text = "infarct 0 % | 40 %, 98 | 161 % of brain"
+    text = "0 | 40 % infarct, signal 98 | 161 %"
     assert measured(98.2, 160.7, (0.0, 0.4), "DWI") == text
-    assert measured(98.0, 101.0, (0.0, 0.0), "DWI") == "98 | 101 % of brain"
-    assert measured(None, 101.0, (0.0, 0.1), "DWI") == "infarct 0 % | 10 %"
+    assert measured(98.0, 101.0, (0.0, 0.0), "DWI") == "signal 98 | 101 %"
+    assert measured(None, 101.0, (0.0, 0.1), "DWI") == "0 | 10 % infarct"
 
 
 def test_values_are_those_that_the_call_rests_on():

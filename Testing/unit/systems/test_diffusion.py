@@ -42,6 +42,7 @@ class Bright(nn.Module):
 
     def __init__(self, limit: float = 0.75) -> None:
         super().__init__()
+        self.divisor = (16, 16, 16)
         self.limit = nn.Parameter(torch.tensor(limit))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

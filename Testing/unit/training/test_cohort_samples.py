@@ -11,13 +11,15 @@ from scipy import ndimage
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.inference.inputs import REST_OF_BRAIN, region_prior
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.training.cohort import Cohort, LabelledScan, read_cohort
+from ASPECTSLib.training.cohort import Cohort, read_cohort
+from ASPECTSLib.training.cohort_parts import split_cohort
 from ASPECTSLib.training.cohort_samples import (
+    NEEDED,
     CohortDataset,
     inside_head,
     prepare_cohort,
-    split_cohort,
 )
+from ASPECTSLib.training.cohort_scan import LabelledScan
 from ASPECTSLib.training.losses import IGNORED
 from ASPECTSLib.training.recipe import parse_recipe
 from ASPECTSLib.training.views import VIEWS
@@ -56,9 +58,8 @@ def folder(tmp_path):
 
 def named(count, modality=Modality.NCCT, split=None):
     """Return a cohort of scans that are not there."""
-    scans = [
-        LabelledScan(f"case {n}", modality, folder="none", has_brain=True) for n in range(count)
-    ]
+    files = frozenset()
+    scans = [LabelledScan(f"case {n}", modality, "none", files) for n in range(count)]
     return Cohort("cohort", tuple(scans), False, (), split)
 
 
@@ -97,6 +98,7 @@ def test_all_scans_come_before_one_comes_again(folder, prior, monkeypatch):
 
 def test_samples_can_be_sent_to_another_process(folder, prior):
     samples = CohortDataset(read_cohort(folder).scans[:1], VIEWS["brain"], prior, (0, 1), 4)
+    assert samples[0]["image"].any()  # one that was used
     there = pickle.loads(pickle.dumps(samples))
     assert torch.equal(there[1]["image"], samples[1]["image"])
 
@@ -146,9 +148,30 @@ def test_a_recipe_and_a_cohort_make_network_and_samples(folder, atlas):
 
 
 def test_the_brain_is_not_learned_without_masks(folder, atlas):
-    with pytest.raises(InputRefusedError, match="case 4, ncct: expected a brain mask") as refused:
+    with pytest.raises(InputRefusedError, match="expected a brain mask to learn the") as refused:
         prepare_cohort(recipe("brain"), read_cohort(folder), atlas)
     assert refused.value.code is ErrorCode.COHORT_INVALID
+    assert refused.value.message.startswith("case case 4, ncct, brain.nii.gz: ")
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "what"),
+    [
+        ("regions-coarse", "regions", "regions"),
+        ("regions-fine", "regions", "regions"),
+        ("infarct", "infarct", "an infarct mask"),
+    ],
+)
+def test_a_scan_without_the_labels_of_the_task_is_named(folder, atlas, task, name, what):
+    (folder / "case 2" / "ncct" / f"{name}.nii.gz").unlink()
+    with pytest.raises(InputRefusedError) as refused:
+        prepare_cohort(recipe(task), read_cohort(folder), atlas)
+    words = f"expected {what} to learn the task {task}, found none"
+    assert refused.value.message == f"case case 2, ncct, {name}.nii.gz: {words}"
+
+
+def test_every_task_says_what_labels_it_needs():
+    assert set(NEEDED) == set(VIEWS)
 
 
 def test_a_cohort_without_the_modality_of_the_recipe_is_refused(folder, atlas):

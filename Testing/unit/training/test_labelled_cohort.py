@@ -12,8 +12,11 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.images import write_image
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.training.cohort import LabelledScan, read_cohort, read_labelled
+from ASPECTSLib.training.cohort import read_cohort
+from ASPECTSLib.training.cohort_scan import LabelledScan, read_labelled
 from ASPECTSLib.training.sources import NOT_STATED, atlas_sources
+
+FILES = frozenset(f"{name}.nii.gz" for name in ("image", "regions", "brain", "infarct"))
 
 
 @pytest.fixture
@@ -56,6 +59,12 @@ def one_side(array):
     return np.where(array > 10, array, 0).astype(np.uint8)
 
 
+def at_the_corner(array):
+    moved_array = np.zeros_like(array)
+    moved_array[:5, :5, :5] = 1
+    return moved_array
+
+
 def marked(array, value):
     changed_array = array.copy()
     changed_array[0, 0, 0] = value
@@ -86,11 +95,13 @@ def test_files_of_other_programs_and_hidden_folders_are_left_aside(cohort):
 
 def test_every_order_of_axes_gives_the_same_volumes(tmp_path):
     scans = [
-        LabelledScan("one", Modality.NCCT, write_labelled_scan(tmp_path, order, order=order), True)
+        LabelledScan(
+            "one", Modality.NCCT, write_labelled_scan(tmp_path, order, order=order), files=FILES
+        )
         for order in ("", "flipped")
     ]
     straight, flipped = map(read_labelled, scans)
-    for name in ("image", "regions", "brain"):
+    for name in ("image", "regions", "brain", "infarct"):
         one, other = getattr(straight, name), getattr(flipped, name)
         np.testing.assert_array_equal(one.array, other.array)
         np.testing.assert_array_equal(one.affine, other.affine)
@@ -127,6 +138,8 @@ def test_a_scan_that_reaches_fewer_regions_is_taken(cohort):
         ("brain", moved, "whose corners lie 2.0 mm"),
         ("brain", with_array(lambda a: marked(a, 7)), "a mask of 0 and one other value"),
         ("brain", with_array(lambda a: 1 - a), "brain that holds the regions, got one that holds"),
+        ("brain", with_array(np.zeros_like), "expected a brain, got an empty mask"),
+        ("infarct", with_array(at_the_corner), "an infarct of the brain, got a mask of which 0% lies in it"),
         ("infarct", with_array(lambda a: marked(a, 7)), "a mask of 0 and one other value"),
         ("infarct", cut, "got (33, 41, 32)"),
         ("image", with_array(np.zeros_like), "expected a head CT in Hounsfield units"),
@@ -140,10 +153,24 @@ def test_files_that_do_not_fit_are_refused_with_case_and_file(cohort, name, chan
     assert words in message
 
 
-@pytest.mark.parametrize("name", ["image.nii.gz", "regions.nii.gz"])
-def test_a_missing_file_is_refused(cohort, name):
+@pytest.mark.parametrize("name", ["brain.nii.gz", "infarct.nii.gz", "regions.nii.gz"])
+def test_one_kind_of_labels_is_enough(cohort, name):
     (cohort / "two" / "ncct" / name).unlink()
-    assert refusal(cohort) == f"case two, ncct: expected a file {name}, found none"
+    found = read_cohort(cohort).scans[1]
+    assert found.files == FILES - {name}
+    assert getattr(read_labelled(found), name.split(".")[0]) is None
+
+
+def test_a_missing_image_is_refused(cohort):
+    (cohort / "two" / "ncct" / "image.nii.gz").unlink()
+    assert refusal(cohort) == "case two, ncct: expected a file image.nii.gz, found none"
+
+
+def test_a_scan_without_labels_is_refused(cohort):
+    for name in ("regions", "infarct"):
+        (cohort / "two" / "ncct" / f"{name}.nii.gz").unlink()
+    expected = "expected a file regions.nii.gz or infarct.nii.gz, found neither"
+    assert refusal(cohort) == f"case two, ncct: {expected}"
 
 
 def test_a_file_that_is_no_image_is_refused(cohort):

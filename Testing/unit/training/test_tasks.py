@@ -168,9 +168,9 @@ def test_tasks_have_views(task):
 
 def test_an_unknown_task_is_refused():
     with pytest.raises(
-        UsageError, match=r"task: expected one of brain, .*, got infarct"
+        UsageError, match=r"task: expected one of brain, .*, got vessels"
     ) as refused:
-        view_of("infarct")
+        view_of("vessels")
     assert refused.value.code is ErrorCode.RECIPE_INVALID
 
 

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from head_phantoms import ellipsoid, grid_points
+
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
+from ASPECTSLib.geometry import Volume, apply_affine, centred_affine, resample
+from ASPECTSLib.inference.infarct_inputs import (
+    INFARCT_CHANNELS,
+    INFARCT_SPACING_MM,
+    infarct_channels,
+    infarct_grid,
+    typical_signal,
+)
+
+SHAPE, SPACING_MM = (34, 70, 60), np.array([3.0, 3.0, 5.0])
+AXES_MM = np.array([60.0, 75.0, 55.0])
+MIDDLE_MM = np.array([6.0, -5.0, 2.0])
+LEAST_MARGIN_MM = 10.0
+DIVISOR = (8, 16, 16)
+
+
+def brain(middle_mm=MIDDLE_MM):
+    affine = centred_affine(SHAPE, SPACING_MM)
+    return Volume(ellipsoid(grid_points(affine, SHAPE), tuple(AXES_MM), tuple(middle_mm)), affine)
+
+
+def ends_mm(grid):
+    corners = np.array([[0.0, 0.0, 0.0], np.array(grid.size) - 1.0])
+    return apply_affine(grid.affine, corners)
+
+
+@pytest.mark.parametrize("divisor", [(1, 1, 1), (4, 8, 8), DIVISOR, (5, 7, 11)])
+def test_the_grid_holds_the_brain_and_is_what_the_network_takes(divisor):
+    grid = infarct_grid(brain(), divisor)
+    np.testing.assert_allclose(grid.spacing_mm, INFARCT_SPACING_MM)
+    assert not any(size % part for size, part in zip(grid.array.shape, divisor, strict=True))
+    low_mm, high_mm = ends_mm(grid)
+    assert (low_mm <= MIDDLE_MM - AXES_MM - LEAST_MARGIN_MM + SPACING_MM).all()
+    assert (high_mm >= MIDDLE_MM + AXES_MM + LEAST_MARGIN_MM - SPACING_MM).all()
+
+
+def test_the_grid_is_no_larger_than_the_network_asks_for():
+    grid, smallest = (infarct_grid(brain(), divisor) for divisor in (DIVISOR, (1, 1, 1)))
+    more = np.array(grid.array.shape) - smallest.array.shape
+    assert (more >= 0).all()
+    assert (more < DIVISOR).all()
+    # All of the brain is there.
+    on_it = resample(brain().with_array(brain().array.astype(np.uint8)), grid, order=0)
+    assert on_it.array.sum() * grid.voxel_volume_ml == pytest.approx(
+        brain().array.sum() * brain().voxel_volume_ml, rel=0.01
+    )
+
+
+def test_the_grid_lies_around_the_middle_of_the_brain():
+    grid = infarct_grid(brain(), DIVISOR)
+    np.testing.assert_allclose(ends_mm(grid).mean(axis=0), MIDDLE_MM, atol=3.0)
+
+
+def test_the_mirrored_brain_has_the_mirrored_grid():
+    plain, other = (infarct_grid(brain(MIDDLE_MM * [s, 1, 1]), DIVISOR) for s in (1, -1))
+    np.testing.assert_allclose(ends_mm(other)[::-1, 0], -ends_mm(plain)[:, 0], atol=1e-6)
+
+
+def test_the_typical_signal_is_the_median_of_the_brain():
+    inside = brain().array
+    rng = np.random.default_rng(0)
+    signal = np.where(inside, rng.normal(300.0, 30.0, SHAPE), 5000.0)
+    assert typical_signal(brain().with_array(signal), inside) == pytest.approx(300.0, rel=0.01)
+
+
+@pytest.mark.parametrize("signal", [0.0, -3.0])
+def test_a_brain_without_signal_is_refused(signal):
+    with pytest.raises(ContentRefusedError, match="expected a brain with signal") as refused:
+        typical_signal(brain().with_array(np.full(SHAPE, signal)), brain().array)
+    assert refused.value.code is ErrorCode.NO_SIGNAL
+
+
+def test_no_brain_is_refused():
+    with pytest.raises(ContentRefusedError, match="expected a brain with signal"):
+        typical_signal(brain().with_array(np.ones(SHAPE)), np.zeros(SHAPE, bool))
+
+
+def test_signal_is_seen_in_multiples_of_the_brain_up_to_a_limit():
+    dwi = np.array([-50.0, 0.0, 100.0, 200.0, 400.0, 9000.0], np.float32).reshape(1, 2, 3)
+    channels = infarct_channels(dwi, None, 200.0)
+    assert channels.shape == (INFARCT_CHANNELS, 1, 2, 3)
+    assert channels.dtype == np.float32
+    np.testing.assert_allclose(channels[0].ravel(), [0.0, 0.0, 0.25, 0.5, 1.0, 2.5])
+    assert not channels[1:].any()
+
+
+def test_adc_is_seen_in_thousandths_up_to_free_water_and_said_to_be_there():
+    dwi = np.full((1, 1, 4), 200.0, np.float32)
+    adc = np.array([-5.0, 0.0, 800.0, 3900.0], np.float32).reshape(1, 1, 4)
+    channels = infarct_channels(dwi, adc, 200.0)
+    np.testing.assert_allclose(channels[1].ravel(), [0.0, 0.0, 0.8, 3.0])
+    np.testing.assert_array_equal(channels[2], 1.0)
+    np.testing.assert_array_equal(channels[0], infarct_channels(dwi, None, 200.0)[0])
