@@ -124,9 +124,9 @@ def score_diffusion(scan: Scan, options: ScoreOptions, progress: Progress) -> Sc
         If the work was cancelled.
     """
     progress.stage("checking", 0.05)
+    notes = check_diffusion(scan.volume, scan.companions.get(Modality.ADC))
     models = _models()
     atlas = load_atlas()
-    notes = check_diffusion(scan.volume, scan.companions.get(Modality.ADC))
     progress.stage("brain mask", 0.08)
     study = _prepare(scan, notes, models[BRAIN_MODEL])
     analysis = _analyse(study.head, models[INFARCT_MODEL], options, atlas, progress)

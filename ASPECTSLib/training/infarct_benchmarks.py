@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import load_atlas
-from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
@@ -175,12 +176,10 @@ def _all(name: str, way: str, outcomes: Sequence[_Outcome]) -> Iterable[Metric]:
     interval = percentile_interval(replicates(_row_medians, _BOOTSTRAP, errors))
     median = make(f"infarct by {way}: median volume error, mL", [float(np.median(errors))])
     yield replace(median, n=len(ill), interval=_rounded(interval))
-    rho = spearman([o.true_ml for o in ill], [o.found_ml for o in ill], _BOOTSTRAP).rho
-    yield replace(
-        make(f"infarct by {way}: Spearman of volumes", [rho.value]),
-        n=len(ill),
-        interval=_rounded((rho.low, rho.high)),
-    )
+    with suppress(InputRefusedError):  # too few patients, or the same volume found in all
+        rho = spearman([o.true_ml for o in ill], [o.found_ml for o in ill], _BOOTSTRAP).rho
+        metric = make(f"infarct by {way}: Spearman of volumes", [rho.value])
+        yield replace(metric, n=len(ill), interval=_rounded((rho.low, rho.high)))
     false_ml = [o.found_ml for o in well]
     yield make(f"infarct by {way}: mean false volume in the healthy, mL", false_ml)
     false = [float(ml > _NOTED_FALSE_ML) for ml in false_ml]

@@ -25,8 +25,8 @@ _GAIN, _GAMMA = (0.85, 1.18), (0.75, 1.6)
 _ADC_GAIN = (0.85, 1.5)
 _NOISE = 0.03  # of the brain's signal
 _ADC_NOISE = 40.0
-_COIL, _COIL_POINTS = 0.5, (3, 4, 4)
-_PILE_UP, _MOST_SPOTS = 0.8, 8
+_COIL, _COIL_POINTS = 0.4, (3, 4, 4)
+_PILE_UP, _MOST_SPOTS = 0.7, 8
 _SPOT_VOXELS, _SPOT_GAIN = (1.0, 5.0), (0.3, 2.5)
 _TISSUE, _REACH = 0.3, 5
 

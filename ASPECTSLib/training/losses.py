@@ -88,7 +88,11 @@ def cross_entropy(
 
 
 def dice_ce(
-    logits: torch.Tensor, labels: torch.Tensor, *, class_weights: Sequence[float] | None = None
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    class_weights: Sequence[float] | None = None,
+    entropy_weight: float = 1.0,
 ) -> torch.Tensor:
     """Return the sum of soft Dice loss (without background) and cross-entropy, as nnU-Net does.
 
@@ -98,6 +102,9 @@ def dice_ce(
         As the module says.
     class_weights
         Of the cross-entropy.
+    entropy_weight
+        Of the cross-entropy in the sum. Where a class is rare, its Dice hardly feels many false voxels, and samples
+        without it have none: more weight on the cross-entropy then keeps these down.
 
     Raises
     ------
@@ -105,7 +112,7 @@ def dice_ce(
         RECIPE_INVALID if the shapes or the number of weights do not fit.
     """
     entropy = cross_entropy(logits, labels, class_weights=class_weights)
-    return soft_dice(logits, labels) + entropy
+    return soft_dice(logits, labels) + entropy_weight * entropy
 
 
 def focal(

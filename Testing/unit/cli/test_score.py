@@ -148,8 +148,11 @@ def test_the_summary_counts_overrides(tmp_path):
         (["{scan}", "--series", "Head"], ErrorCode.USAGE, ExitCode.USAGE),
         (["{scan}", "--frame", "3"], ErrorCode.USAGE, ExitCode.USAGE),
         (["{scan}", "--method", "guess"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.USAGE),
-        (["--dwi", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
-        (["{scan}", "--cta", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
+        (["--dwi", "{scan}"], ErrorCode.WRONG_MODALITY, ExitCode.REFUSED),
+        (["--cta", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
+        (["--adc", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
+        (["{scan}", "--cta", "{scan}"], ErrorCode.USAGE, ExitCode.USAGE),
+        (["{scan}", "--affected-fraction", "1.5"], ErrorCode.USAGE, ExitCode.USAGE),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(
@@ -167,3 +170,10 @@ def test_a_ct_with_contrast_is_refused(tmp_path, run):
     assert outcome.exit_code == ExitCode.REFUSED
     assert outcome.error["code"] == ErrorCode.METHOD_UNAVAILABLE
     assert "CTA" in outcome.error["message"]
+
+
+def test_a_scan_that_the_method_does_not_take_is_noted(small_scan_path, tmp_path, run):
+    result = tmp_path / "result"
+    outcome = run("score", "--ncct", small_scan_path, "--cta", small_scan_path, "-o", result)
+    assert outcome.exit_code == ExitCode.RESULT
+    assert "the CTA that was given is not used" in outcome.out

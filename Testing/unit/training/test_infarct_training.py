@@ -10,12 +10,11 @@ from cohort_phantoms import small_anatomy
 from diffusion_cohorts import write_diffusion_scan
 
 from ASPECTSLib.cli.train import RECIPES_FOLDER
-from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS, INFARCT_SPACING_MM
+from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS
 from ASPECTSLib.inference.registry import load_network
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis.cohort import Material
 from ASPECTSLib.training.cohort import read_cohort
-from ASPECTSLib.training.infarct_view import PART_SHAPE
 from ASPECTSLib.training.launch import train
 from ASPECTSLib.training.lessons import cohort_lesson, synthetic_lesson
 from ASPECTSLib.training.log import read_log
@@ -31,7 +30,7 @@ widths = [4, 8]
 convolutions = 1
 [data]
 modalities = ["DWI"]
-looks = 4
+looks = 6
 in_plane_mm = [3.0, 4.0]
 slice_mm = [5.0, 6.0]
 healthy = 0.0
@@ -48,8 +47,9 @@ device = "cpu"
 
 
 @pytest.fixture(autouse=True)
-def without_pictures(monkeypatch):
-    """Leave the slow imports and drawings out."""
+def made_fast(monkeypatch):
+    """Show small parts of heads, and leave the slow imports and drawings out."""
+    monkeypatch.setattr("ASPECTSLib.training.infarct_view.PART_SHAPE", (24, 48, 48))
     monkeypatch.setattr("ASPECTSLib.training.log._open_events", lambda _folder, _step: None)
     monkeypatch.setattr("ASPECTSLib.training.trainer.draw_curves", lambda _series, _path: ())
 
@@ -59,19 +59,20 @@ def losses(folder):
 
 
 def test_the_loss_falls_on_synthetic_patients(atlas, tmp_path):
-    recipe = parse_recipe(RECIPE.format(steps=12))
+    recipe = parse_recipe(RECIPE.format(steps=8))
     lesson = synthetic_lesson(recipe, Material(atlas, (small_anatomy(),)))
     trained = train(recipe, lesson, tmp_path, Progress())
     loss = losses(tmp_path)
-    assert np.median(loss[-4:]) < 0.8 * np.median(loss[:4])
+    assert loss[-1] < 0.85 * loss[0]
+    assert loss[-3:].mean() < loss[:3].mean()
     card = trained.model.card
-    assert (card.task, card.input.details["channels"]) == ("infarct", INFARCT_CHANNELS)
+    assert (card.task, card.input["channels"]) == ("infarct", INFARCT_CHANNELS)
 
 
 def test_a_cohort_of_ones_own_is_learned_from(atlas, tmp_path):
     for name in ("one", "two"):
         write_diffusion_scan(tmp_path / "cohort", name, healthy=name == "two")
-    recipe = parse_recipe(RECIPE.format(steps=6))
+    recipe = parse_recipe(RECIPE.format(steps=4))
     lesson = cohort_lesson(recipe, read_cohort(tmp_path / "cohort"), Material(atlas))
     trained = train(recipe, lesson, tmp_path / "run", Progress())
     loss = losses(tmp_path / "run")

@@ -62,7 +62,7 @@ def scan(asked):
 def test_centres_and_volumes_of_the_regions_are_known(scan):
     np.testing.assert_allclose(scan.centres_mm, CENTRES_MM, atol=0.8)
     ball_ml = 4.0 / 3.0 * np.pi * RADIUS_MM**3 / 1000.0
-    np.testing.assert_allclose(scan.volumes_ml, ball_ml, rtol=0.1)
+    np.testing.assert_allclose(scan.volumes_ml, ball_ml, rtol=0.15)
 
 
 def test_the_typical_signal_is_that_of_the_brain(scan):

@@ -139,7 +139,11 @@ def test_a_scan_that_reaches_fewer_regions_is_taken(cohort):
         ("brain", with_array(lambda a: marked(a, 7)), "a mask of 0 and one other value"),
         ("brain", with_array(lambda a: 1 - a), "brain that holds the regions, got one that holds"),
         ("brain", with_array(np.zeros_like), "expected a brain, got an empty mask"),
-        ("infarct", with_array(at_the_corner), "an infarct of the brain, got a mask of which 0% lies in it"),
+        (
+            "infarct",
+            with_array(at_the_corner),
+            "an infarct of the brain, got a mask of which 0% lies in it",
+        ),
         ("infarct", with_array(lambda a: marked(a, 7)), "a mask of 0 and one other value"),
         ("infarct", cut, "got (33, 41, 32)"),
         ("image", with_array(np.zeros_like), "expected a head CT in Hounsfield units"),
