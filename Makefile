@@ -20,7 +20,8 @@ demo: $(INSTALLED) ## Score a synthetic patient and write the report to demo-out
 
 test: lint ## Check style and layers, then run the tests with coverage
 	@echo "test: running the tests"
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@OMP_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
+	  $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 
 lint: $(INSTALLED_DEV) ## Check style, format and the layers of imports
 	@echo "lint: style, format, layers"

@@ -104,7 +104,7 @@ class CohortDataset(Dataset):
         scan = self._scans[order[place]]
         draw = Draw((*self._seed, index)).part("look")
         image, labels = self._view.look(self._labelled(scan), self._prior, draw)
-        if BRAIN_FILE not in scan.files:
+        if not scan.has_brain:
             labels = np.where(labels == REST_OF_BRAIN, IGNORED, labels).astype(np.uint8)
         return {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)}
 

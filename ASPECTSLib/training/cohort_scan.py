@@ -54,6 +54,11 @@ class LabelledScan:
         """Case and modality, for messages."""
         return f"case {self.case}, {self.folder.name}"
 
+    @property
+    def has_brain(self) -> bool:
+        """Whether there is a brain mask."""
+        return BRAIN_FILE in self.files
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledVolumes:

@@ -9,7 +9,6 @@ from scipy import ndimage
 from ASPECTSLib.geometry import Volume, apply_affine
 from ASPECTSLib.inference.infarct_inputs import INFARCT_SPACING_MM, infarct_channels
 from ASPECTSLib.inference.inputs import RegionPrior, head_grid, on_grid
-from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.labelled import Labelled
 
@@ -51,7 +50,7 @@ def look_at_infarct(
 
 
 def _head(scan: Labelled) -> Volume:
-    return head_grid(scan.image, Modality.DWI, INFARCT_SPACING_MM, _HEAD_SHAPE)
+    return head_grid(scan.image, scan.modality, INFARCT_SPACING_MM, _HEAD_SHAPE)
 
 
 def _part(grid: Volume, points: NDArray[np.float64], draw: Draw) -> Volume:

@@ -147,11 +147,11 @@ def test_a_model_of_another_network_cannot_be_gone_on_with(cohort, cohort_run, t
 
 def test_a_broken_cohort_is_refused_before_anything_else(tmp_path, run):
     folder = write_labelled_scan(tmp_path / "cohort", "one")
-    (folder / "regions.nii.gz").unlink()
+    (folder / "image.nii.gz").unlink()
     outcome = run(*TRAIN, "--data", tmp_path / "cohort", "-o", tmp_path / "run", *JSON)
     assert outcome.exit_code == ExitCode.REFUSED
     assert outcome.error["code"] == ErrorCode.COHORT_INVALID
-    assert "case one, ncct: expected a file regions.nii.gz" in outcome.error["message"]
+    assert "case one, ncct: expected a file image.nii.gz" in outcome.error["message"]
     assert not (tmp_path / "run").exists()
 
 
