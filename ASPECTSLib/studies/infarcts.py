@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from ASPECTSLib.atlas.regions import REGIONS, Side
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, InputRefusedError
 from ASPECTSLib.geometry import Box, Volume, apply_affine, bounding_box, resample
-from ASPECTSLib.io.images import read_image
+from ASPECTSLib.io.masks import read_mask
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.aspects import Score, total_score
 from ASPECTSLib.scoring.overlap import infarct_fractions
-
-MASK_SUFFIX = ".nii.gz"
 
 MEASURING_SHARE = 0.9
 """Of the whole work of a study; the rest is statistics and drawing."""
@@ -126,24 +124,6 @@ class AtlasRegions:
         return RegionGrid(np.ascontiguousarray(labels[box]), box)
 
 
-def mask_files(folder: Path) -> tuple[Path, ...]:
-    """Return the masks of a folder in the order of their names.
-
-    Raises
-    ------
-    FileRefusedError
-        FILE_NOT_FOUND if there is no such folder, COHORT_INVALID if no mask is in it.
-    """
-    if not folder.is_dir():
-        message = f"expected a folder of infarct masks, got no folder named {folder.name}"
-        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
-    paths = tuple(sorted(p for p in folder.iterdir() if p.name.lower().endswith(MASK_SUFFIX)))
-    if not paths:
-        message = f"expected infarct masks named *{MASK_SUFFIX} in {folder.name}, found none"
-        raise FileRefusedError(ErrorCode.COHORT_INVALID, message)
-    return paths
-
-
 def measure_files(
     paths: tuple[Path, ...], regions: Volume, progress: Progress
 ) -> Iterator[InfarctMeasure]:
@@ -175,22 +155,11 @@ def measure_files(
 
 def _measure_file(path: Path, atlas: AtlasRegions) -> InfarctMeasure:
     try:
-        return atlas.measure(_read_mask(path))
+        return atlas.measure(read_mask(path))
     except InputRefusedError as error:
         if path.name in error.message:
             raise
         raise type(error)(error.code, f"{path.name}: {error.message}") from error
-
-
-def _read_mask(path: Path) -> Volume:
-    volume = read_image(path)
-    marked = volume.array != 0
-    values = volume.array[marked]
-    if values.size and (values[0] < 0 or (values != values[0]).any()):
-        raise FileRefusedError(
-            ErrorCode.COHORT_INVALID, "expected a mask of 0 and one other value, got several values"
-        )
-    return volume.with_array(marked)
 
 
 def _check_field(regions: Volume, mask: Volume) -> None:

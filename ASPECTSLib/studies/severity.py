@@ -15,10 +15,11 @@ from pathlib import Path
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import Side
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, InputRefusedError
+from ASPECTSLib.io.masks import MASK_SUFFIX, mask_files
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.statistics.correlation import Correlation
 from ASPECTSLib.statistics.roc import MIN_GROUP
-from ASPECTSLib.studies.infarcts import MASK_SUFFIX, MEASURING_SHARE, mask_files, measure_files
+from ASPECTSLib.studies.infarcts import MEASURING_SHARE, measure_files
 from ASPECTSLib.studies.participants import read_participants
 from ASPECTSLib.studies.severity_analysis import (
     Cohort,

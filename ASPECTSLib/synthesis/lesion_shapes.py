@@ -14,11 +14,9 @@ from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS_PER_SIDE
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, FileRefusedError
 from ASPECTSLib.geometry import Volume, apply_affine, bounding_box, crop
-from ASPECTSLib.io.images import read_image
+from ASPECTSLib.io.masks import mask_files, read_mask
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis.store import keep_arrays
-
-MASK_SUFFIX = ".nii.gz"
 
 _CACHE_VERSION = 1
 
@@ -94,7 +92,7 @@ def load_shapes(
     OutputError
         If the cache cannot be written.
     """
-    paths = _mask_files(folder)
+    paths = mask_files(folder)
     if cache is None:
         return pack_shapes(_read(paths, progress or Progress()), atlas)
     packed = cache / f"lesions-{_cache_key(paths, atlas)}.npz"
@@ -143,34 +141,13 @@ def pack_shapes(masks: Iterable[tuple[str, Volume]], atlas: Atlas) -> LesionShap
     )
 
 
-def _mask_files(folder: Path) -> tuple[Path, ...]:
-    if not folder.is_dir():
-        message = f"expected a folder of infarct masks, got no folder named {folder.name}"
-        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
-    paths = tuple(sorted(p for p in folder.iterdir() if p.name.lower().endswith(MASK_SUFFIX)))
-    if not paths:
-        message = f"expected infarct masks named *{MASK_SUFFIX} in {folder.name}, found none"
-        raise FileRefusedError(ErrorCode.COHORT_INVALID, message)
-    return paths
-
-
 def _read(paths: tuple[Path, ...], progress: Progress) -> Iterable[tuple[str, Volume]]:
     for path in paths:
         progress.check()
-        yield path.name, _read_mask(path)
-
-
-def _read_mask(path: Path) -> Volume:
-    try:
-        volume = read_image(path)
-    except ASPECTSError as error:
-        raise FileRefusedError(ErrorCode.COHORT_INVALID, error.message) from error
-    marked = volume.array != 0
-    values = volume.array[marked]
-    if values.size and (values[0] < 0 or (values != values[0]).any()):
-        message = f"expected a mask of 0 and one other value in {path.name}, got several values"
-        raise FileRefusedError(ErrorCode.COHORT_INVALID, message)
-    return volume.with_array(marked)
+        try:
+            yield path.name, read_mask(path)
+        except ASPECTSError as error:
+            raise FileRefusedError(ErrorCode.COHORT_INVALID, error.message) from error
 
 
 def _measure(mask: Volume, atlas: Atlas) -> tuple[float, float, float]:

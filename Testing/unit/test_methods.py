@@ -19,7 +19,9 @@ from ASPECTSLib.methods import (
 def test_every_name_is_accepted_and_no_other():
     for name in METHOD_NAMES:
         check_method(name)
-    with pytest.raises(UsageError, match="expected a method out of auto, dwi-unet3d, classical") as caught:
+    with pytest.raises(
+        UsageError, match="expected a method out of auto, dwi-unet3d, classical"
+    ) as caught:
         check_method("magic")
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
 

@@ -120,7 +120,7 @@ def test_a_cancelled_study_leaves_nothing(study, tmp_path, monkeypatch):
     def stop(_path):
         raise CancelledError
 
-    monkeypatch.setattr("ASPECTSLib.studies.infarcts.read_image", stop)
+    monkeypatch.setattr("ASPECTSLib.studies.infarcts.read_mask", stop)
     outcome = study("out", "--progress", "json")
     assert outcome.exit_code == ExitCode.CANCELLED
     assert {path.name for path in tmp_path.iterdir()} == {"data"}

@@ -55,7 +55,13 @@ def test_a_mirrored_map_gives_the_mirrored_core(adc):
 
 @pytest.mark.parametrize(
     ("first", "second", "disagree"),
-    [(0.0, 5.0, False), (4.0, 13.0, False), (0.0, 12.0, True), (30.0, 70.0, True), (50.0, 70.0, False)],
+    [
+        (0.0, 5.0, False),
+        (4.0, 13.0, False),
+        (0.0, 12.0, True),
+        (30.0, 70.0, True),
+        (50.0, 70.0, False),
+    ],
 )
 def test_volumes_disagree_when_they_differ_much_and_manyfold(first, second, disagree):
     assert volumes_disagree(first, second) is disagree

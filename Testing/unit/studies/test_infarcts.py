@@ -11,9 +11,10 @@ from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, InputRefusedError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.images import write_image
+from ASPECTSLib.io.masks import mask_files
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.aspects import AffectedSide
-from ASPECTSLib.studies.infarcts import AtlasRegions, InfarctMeasure, mask_files, measure_files
+from ASPECTSLib.studies.infarcts import AtlasRegions, InfarctMeasure, measure_files
 
 LEFT_M2, RIGHT_M2 = (region_of(RegionCode.M2, side) for side in (Side.LEFT, Side.RIGHT))
 

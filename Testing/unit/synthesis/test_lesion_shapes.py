@@ -96,7 +96,7 @@ def test_the_second_time_shapes_come_from_the_cache(folder, atlas, tmp_path, mon
     def never(path):
         pytest.fail(f"read {path.name} again")
 
-    monkeypatch.setattr(lesion_shapes, "read_image", never)
+    monkeypatch.setattr(lesion_shapes, "read_mask", never)
     again = load_shapes(folder, atlas, tmp_path / "cache")
     assert again.empty_files == first.empty_files
     np.testing.assert_array_equal(again.names, first.names)
