@@ -112,7 +112,9 @@ def run_infarct_benchmark(
 def _measure(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str, _Outcome]:
     voxel_ml, true = case.dwi.voxel_volume_ml, case.infarct
     return {
-        way: _Outcome(true.sum() * voxel_ml, infarct.sum() * voxel_ml, dice(infarct, true))
+        way: _Outcome(
+            float(true.sum()) * voxel_ml, float(infarct.sum()) * voxel_ml, dice(infarct, true)
+        )
         for way, infarct in _found(network, brain, case).items()
     }
 
