@@ -92,12 +92,13 @@ def read_scans(arguments: argparse.Namespace, method: str) -> Scan:
 def _is_diffusion(path: Path) -> bool:
     """Return whether a DICOM folder or file holds diffusion-weighted MRI and no CT, which would be scored first."""
     from ASPECTSLib.io.dicom import list_series, series_of_file
-    from ASPECTSLib.io.images import IMAGE_SUFFIXES
+    from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
     from ASPECTSLib.io.modality import Modality
 
+    check_exists(path)
     if path.is_dir():
         series = list_series(path)
-    elif path.is_file() and not path.name.lower().endswith(IMAGE_SUFFIXES):
+    elif not path.name.lower().endswith(IMAGE_SUFFIXES):
         series = [series_of_file(path)]
     else:
         return False

@@ -50,7 +50,8 @@ BRAIN_MODEL, INFARCT_MODEL = "brain", "infarct-dwi"
 BRAIN_ML = (600.0, 2200.0)
 """Volume inside an adult's skull, with room for a mask that is not perfect."""
 
-_GREY_LEVELS = 100.0  # of the brain's median: whole numbers for the choice of handedness
+_GREY_LEVELS = 100.0
+_LEAST_SIGNAL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +201,11 @@ def _brain(dwi: Volume, model: ModelFile) -> NDArray[np.bool_]:
     from ASPECTSLib.inference.brain import predict_brain
     from ASPECTSLib.inference.registry import load_network
 
-    mask = predict_brain(load_network(model), dwi, Modality.DWI)
+    network = load_network(model)
+    if _is_heavier_on_the_left(dwi, float(np.percentile(dwi.array, 99))):
+        mask = mirror(predict_brain(network, mirror(dwi), Modality.DWI))
+    else:
+        mask = predict_brain(network, dwi, Modality.DWI)
     volume_ml = float(mask.array.sum()) * mask.voxel_volume_ml
     lowest, highest = BRAIN_ML
     if not lowest <= volume_ml <= highest:
@@ -213,9 +218,7 @@ def _analyse(
     head: _Head, model: ModelFile, options: ScoreOptions, atlas: Atlas, progress: Progress
 ) -> _Analysis:
     """Find infarct and regions, working on the mirror image where that is the agreed handedness."""
-    median = max(float(np.median(head.dwi.array[head.brain])), 1e-6)
-    levels = head.dwi.with_array(np.rint(head.dwi.array / median * _GREY_LEVELS))
-    if is_heavier_on_the_left(levels):
+    if _is_heavier_on_the_left(head.dwi, float(np.median(head.dwi.array[head.brain]))):
         return _analyse_as_is(head.mirrored(), model, options, atlas, progress).mirrored()
     return _analyse_as_is(head, model, options, atlas, progress)
 
@@ -243,6 +246,12 @@ def _analyse_as_is(
     seen = Brain(prepared, Modality.DWI, mask, fixed, levelled_template(atlas, Modality.DWI))
     found = find_regions(seen, atlas, options.regions, progress)
     return _Analysis(found, brain, infarct, predicted.probability.array)
+
+
+def _is_heavier_on_the_left(dwi: Volume, level: float) -> bool:
+    """Tell the handedness in whole numbers, of which sums are exact."""
+    scaled = dwi.array / max(level, _LEAST_SIGNAL) * _GREY_LEVELS
+    return is_heavier_on_the_left(dwi.with_array(np.rint(scaled)))
 
 
 def _core(head: _Head, analysis: _Analysis) -> CoreInfo:

@@ -249,7 +249,7 @@ def test_heat_map_has_the_colours_of_the_report_and_none_for_zero(nodes):
     assert red > blue
     assert alpha == 1.0
     middle = [table.GetTableValue(entry)[3] for entry in range(table.GetNumberOfColors())]
-    assert middle.count(0.0) == 1
+    assert middle.count(0.0) == 2
 
 
 def test_compared_voxels_and_those_left_out_have_colours_of_their_own(nodes):

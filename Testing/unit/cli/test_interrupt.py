@@ -131,7 +131,7 @@ def test_a_keyboard_interrupt_outside_the_work_is_a_cancellation(run, monkeypatc
     def interrupt(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ASPECTSLib.cli.score._scan_path", interrupt)
+    monkeypatch.setattr("ASPECTSLib.cli.score.check_scan_arguments", interrupt)
     outcome = run("score", "scan", "-o", tmp_path / "result", "--progress", "json")
     assert outcome.exit_code == ExitCode.CANCELLED
     assert outcome.error["code"] == ErrorCode.CANCELLED

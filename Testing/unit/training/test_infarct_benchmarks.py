@@ -272,13 +272,13 @@ def test_patients_are_of_anatomies_and_seeds_that_nobody_trains_on(patients, ans
 @pytest.mark.usefixtures("patients")
 def test_a_network_that_sees_infarcts_is_told_from_a_blind_one(monkeypatch, answers):
     answers.infarct = lambda dwi: np.zeros(dwi.array.shape, bool)
-    blind = run("synthetic-infarct")[f"infarct by {WITH_ADC}: {DICE}"].value
+    blind = run("synthetic-infarct")[f"infarct by {WITHOUT_ADC}: {DICE}"].value
 
     def predict(_network, dwi, adc, brain):
         return predict_infarct(BrightInfarct(), dwi, adc, brain)
 
     monkeypatch.setattr(infarct_benchmarks, "predict_infarct", predict)
-    seeing = run("synthetic-infarct")[f"infarct by {WITH_ADC}: {DICE}"].value
+    seeing = run("synthetic-infarct")[f"infarct by {WITHOUT_ADC}: {DICE}"].value
     assert (blind, seeing > 0.02) == (0.0, True)
 
 

@@ -1,0 +1,71 @@
+"""What must hold on two real diffusion MRI; skipped where the data are not there.
+
+Both were looked at between the runs of the network's training: these tests guard against losing what was reached, they
+do not measure accuracy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from ASPECTSLib.delineation import RegionSource
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.io.diffusion import read_diffusion
+from ASPECTSLib.io.images import read_image
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.pipeline import ScoreOptions, score_study
+from ASPECTSLib.scoring.overlap import dice
+
+ISLES = "sub-strokecase0009_ses-0001_{}.nii.gz"
+ADS = "Subject01_{}.nii.gz"
+OPTIONS = ScoreOptions(regions=RegionSource.REGISTRATION)
+
+
+@pytest.fixture(scope="module")
+def small(shared_data):
+    """Return a scan with an infarct of 4.2 mL, and the mask that experts drew."""
+    folder = shared_data / "dwi" / "isles22-0009"
+    dwi, adc, mask = (folder / ISLES.format(name) for name in ("dwi", "adc", "msk"))
+    return read_diffusion(dwi, adc), read_image(mask).array > 0
+
+
+@pytest.fixture(scope="module")
+def scored(small):
+    return score_study(small[0], OPTIONS)
+
+
+def test_a_small_infarct_is_found_on_its_side_among_what_is_as_bright(small, scored):
+    assert dice(scored.images.infarct.array > 0, small[1]) > 0.40
+    assert scored.result.core.volume_ml < 10.0
+    assert scored.result.core.severity == "mild"
+
+
+def test_a_large_infarct_is_found_whole(shared_data):
+    folder = shared_data / "dwi" / "ads-subject01"
+    scan = read_diffusion(folder / ADS.format("DWI"), b0=folder / ADS.format("b0"))
+    infarct = read_image(folder / ADS.format("DAGMNet_CH3_Lesion_Predict")).array > 0
+    study = score_study(scan, OPTIONS)
+    assert dice(study.images.infarct.array > 0, infarct) > 0.80
+    assert study.result.aspects.side == "left"
+    assert study.result.aspects.right == 10
+    assert study.result.core.severity == "moderate-severe"
+
+
+def test_a_mirrored_scan_gives_the_mirrored_infarct(small, scored):
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+    scan = small[0]
+    adc = scan.companions[Modality.ADC]
+    mirrored = replace(
+        scan,
+        volume=Volume(scan.volume.array, mirror @ scan.volume.affine),
+        companions={Modality.ADC: Volume(adc.array, mirror @ adc.affine)},
+    )
+    study = score_study(mirrored, OPTIONS)
+    assert study.result.core == scored.result.core
+    assert study.result.aspects.right == scored.result.aspects.left
+    np.testing.assert_array_equal(study.images.infarct.array, scored.images.infarct.array)
