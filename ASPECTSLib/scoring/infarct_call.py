@@ -9,7 +9,8 @@ from ASPECTSLib.scoring.asymmetry import RegionMeasure
 
 SLOPE = 1.5
 """Steepness of the probability in the logarithm of the share: twice the share at which a region counts is called with
-a probability of 0.74, half of it with 0.26."""
+a probability of 0.74, half of it with 0.26. A round number that was not fitted yet; see
+`Testing/benchmarks/affected_share.py`."""
 
 _LEAST_FRACTION = 1e-4  # one voxel in ten thousand: the logarithm of nothing is not needed
 
