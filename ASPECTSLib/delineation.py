@@ -95,6 +95,16 @@ class Delineation:
     agreement: float | None = None
     is_doubtful: bool = False
 
+    def mirrored(self) -> Delineation:
+        """Return what is found in the mirror image of the head."""
+        prepared = PreparedHead(
+            mirror(self.prepared.volume),
+            mirror(self.prepared.mask),
+            self.prepared.midplane.mirrored(),
+        )
+        labels = mirror(self.labels)
+        return replace(self, prepared=prepared, labels=labels.with_array(swap_sides(labels.array)))
+
 
 @dataclass(frozen=True, eq=False)
 class Brain:
@@ -146,13 +156,7 @@ def delineate(
     if not is_heavier_on_the_left(working):
         return find_regions(_head_ct(working, volume, atlas, progress), atlas, source, progress)
     brain = _head_ct(mirror(working), volume, atlas, progress)
-    found = find_regions(brain, atlas, source, progress)
-    prepared = PreparedHead(
-        working, mirror(found.prepared.mask), found.prepared.midplane.mirrored()
-    )
-    labels = mirror(found.labels)
-    labels = labels.with_array(swap_sides(labels.array))
-    return replace(found, prepared=prepared, labels=labels)
+    return find_regions(brain, atlas, source, progress).mirrored()
 
 
 def find_regions(

@@ -5,14 +5,13 @@ The system of Wei et al. 2026, doi:10.1093/braincomms/fcag053, with networks and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
-from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.delineation import (
     Brain,
     Delineation,
@@ -82,25 +81,16 @@ class _Analysis:
     """What was found in a head, on its grid."""
 
     found: Delineation
-    brain: NDArray[np.bool_]
     infarct: NDArray[np.bool_]
     probability: NDArray[np.float32]
 
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """Brain with the infarct, which its mask may have left out."""
+        return self.found.prepared.mask.array
+
     def mirrored(self) -> _Analysis:
-        found = self.found
-        prepared = PreparedHead(
-            mirror(found.prepared.volume),
-            mirror(found.prepared.mask),
-            found.prepared.midplane.mirrored(),
-        )
-        labels = mirror(found.labels)
-        labels = labels.with_array(swap_sides(labels.array))
-        return _Analysis(
-            replace(found, prepared=prepared, labels=labels),
-            _flipped(self.brain),
-            _flipped(self.infarct),
-            _flipped(self.probability),
-        )
+        return _Analysis(self.found.mirrored(), _flipped(self.infarct), _flipped(self.probability))
 
 
 def score_diffusion(scan: Scan, options: ScoreOptions, progress: Progress) -> ScoredStudy:
@@ -245,7 +235,7 @@ def _analyse_as_is(
     prepared = PreparedHead(filled, mask, find_midplane(fixed))
     seen = Brain(prepared, Modality.DWI, mask, fixed, levelled_template(atlas, Modality.DWI))
     found = find_regions(seen, atlas, options.regions, progress)
-    return _Analysis(found, brain, infarct, predicted.probability.array)
+    return _Analysis(found, infarct, predicted.probability.array)
 
 
 def _is_heavier_on_the_left(dwi: Volume, level: float) -> bool:
