@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,13 @@ from ASPECTSLib.preprocessing.intensity import smooth_in_plane
 from ASPECTSLib.scoring.aspects import RegionCall, call_region, with_infarct
 from ASPECTSLib.scoring.asymmetry import (
     SMOOTHING_MM,
+    RegionMeasure,
     compared_tissue,
     label_volumes_ml,
     measure_regions,
 )
 from ASPECTSLib.scoring.infarct_call import call_by_infarct
+from ASPECTSLib.scoring.network_call import call_by_network
 from ASPECTSLib.scoring.overlap import infarct_fractions
 
 SLICE_THICKNESS_MM = 4.0
@@ -72,14 +75,64 @@ class DensityEvidence:
         tuple of RegionCall
             In the order of the labels.
         """
+        calls = tuple(map(call_region, self.measure(labels)))
+        return _with_infarct(calls, labels, infarct)
+
+    def measure(self, labels: Volume) -> tuple[RegionMeasure, ...]:
+        """Measure all regions of a label map on the scan's own slices, in the order of the labels."""
         averaged_labels = middle_slices(labels.array, self.averaged_slices)[self.box]
         volumes_ml = label_volumes_ml(_occupied(labels))
-        measures = measure_regions(self.smoothed, averaged_labels, self.tissue, volumes_ml)
-        calls = tuple(map(call_region, measures))
-        if infarct is None:
-            return calls
-        fractions = infarct_fractions(labels.array, infarct)
-        return tuple(with_infarct(call, fractions[call.region]) for call in calls)
+        return measure_regions(self.smoothed, averaged_labels, self.tissue, volumes_ml)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkEvidence:
+    """What the calls of a network that compares the sides rest on.
+
+    Parameters
+    ----------
+    density
+        Shown beside the probabilities.
+    probabilities
+        Of being affected, in the order of the labels; None where the network could not look. They stay as they are
+        when a person moves a border: the network is not asked again.
+    thresholds
+        Affected from this probability on, in the order of the labels.
+    """
+
+    density: DensityEvidence
+    probabilities: tuple[float | None, ...]
+    thresholds: tuple[float, ...]
+
+    def call_regions(
+        self, labels: Volume, infarct: NDArray[np.bool_] | None = None
+    ) -> tuple[RegionCall, ...]:
+        """Call all regions; parameters and result as those of `DensityEvidence.call_regions`."""
+        measures = self.density.measure(labels)
+        calls = tuple(map(call_by_network, measures, self.probabilities, self.thresholds))
+        return _with_infarct(calls, labels, infarct)
+
+
+@dataclass(frozen=True, eq=False)
+class CoverageEvidence:
+    """What the calls on CT rest on where an infarct is segmented.
+
+    Parameters
+    ----------
+    density
+        Shown beside the infarcted shares.
+    affected_fraction
+        A region with more than this share infarcted is affected.
+    """
+
+    density: DensityEvidence
+    affected_fraction: float
+
+    def call_regions(
+        self, labels: Volume, infarct: NDArray[np.bool_] | None = None
+    ) -> tuple[RegionCall, ...]:
+        """Call all regions by the infarct; parameters and result as those of `DensityEvidence.call_regions`."""
+        return _by_infarct(self.density.measure(labels), labels, infarct, self.affected_fraction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +157,13 @@ class SignalEvidence:
         self, labels: Volume, infarct: NDArray[np.bool_] | None = None
     ) -> tuple[RegionCall, ...]:
         """Call all regions by the infarct; parameters and result as those of `DensityEvidence.call_regions`."""
-        infarcted = np.zeros(labels.array.shape, bool) if infarct is None else infarct
-        fractions = infarct_fractions(labels.array, infarcted)
         volumes_ml = label_volumes_ml(_occupied(labels))
         measures = measure_regions(self.signal, labels.array, self.brain, volumes_ml)
-        return tuple(
-            call_by_infarct(measure, fractions[measure.region], self.affected_fraction)
-            for measure in measures
-        )
+        return _by_infarct(measures, labels, infarct, self.affected_fraction)
+
+
+Evidence = DensityEvidence | NetworkEvidence | CoverageEvidence | SignalEvidence
+"""Whatever calls rest on: all have `call_regions`."""
 
 
 def averaged_slices(volume: Volume) -> int:
@@ -178,6 +230,29 @@ def compared_map(evidence: DensityEvidence, averaged: Volume, like: Volume) -> V
     selection = np.where(evidence.tissue, COMPARED, LEFT_OUT) * evidence.mask.array
     whole = paste(selection.astype(np.uint8), evidence.box, averaged)
     return expand(whole.array, (1, 1, evidence.averaged_slices), like)
+
+
+def _with_infarct(
+    calls: tuple[RegionCall, ...], labels: Volume, infarct: NDArray[np.bool_] | None
+) -> tuple[RegionCall, ...]:
+    if infarct is None:
+        return calls
+    fractions = infarct_fractions(labels.array, infarct)
+    return tuple(with_infarct(call, fractions[call.region]) for call in calls)
+
+
+def _by_infarct(
+    measures: Iterable[RegionMeasure],
+    labels: Volume,
+    infarct: NDArray[np.bool_] | None,
+    affected_fraction: float,
+) -> tuple[RegionCall, ...]:
+    infarcted = np.zeros(labels.array.shape, bool) if infarct is None else infarct
+    fractions = infarct_fractions(labels.array, infarcted)
+    return tuple(
+        call_by_infarct(measure, fractions[measure.region], affected_fraction)
+        for measure in measures
+    )
 
 
 def _occupied(labels: Volume) -> Volume:

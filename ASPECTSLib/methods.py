@@ -11,6 +11,8 @@ from ASPECTSLib.io.modality import Modality
 AUTO = "auto"
 CLASSICAL = "classical"
 DWI_UNET3D = "dwi-unet3d"
+NCCT_DANET = "ncct-danet"
+NCCT_UNET = "ncct-unet"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,19 @@ METHODS = (
         (Modality.ADC, Modality.B0),
     ),
     Method(CLASSICAL, "classical: atlas and difference of sides", (Modality.NCCT,)),
+    Method(
+        NCCT_DANET,
+        "ncct-danet: sides compared by networks of one's own",
+        (Modality.NCCT,),
+    ),
+    Method(
+        NCCT_UNET,
+        "ncct-unet: infarct on slices by a network of one's own",
+        (Modality.NCCT,),
+    ),
 )
-"""The best first: where scans of several kinds are there, that of the first method is scored."""
+"""The best first: where scans of several kinds are there, that of the first method is scored. The networks on
+NCCT come after `classical`, as no weights of theirs ship: a site trains its own."""
 
 METHOD_NAMES = (AUTO, *(method.name for method in METHODS))
 
@@ -77,7 +90,7 @@ def method_for(name: str, given: Collection[Modality]) -> Method:
     for method in chosen:
         if set(method.inputs) <= set(given):
             return method
-    wanted = " or ".join(sorted(method.inputs[0].value for method in chosen))
+    wanted = " or ".join(sorted({method.inputs[0].value for method in chosen}))
     got = ", ".join(sorted(modality.value for modality in given))
     asked = "no method of this version scores it" if name == AUTO else f"{name} does not score it"
     message = f"expected {wanted}, got {got}; {asked}"

@@ -7,18 +7,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ASPECTSLib.io.scan import Modality, Scan
-from ASPECTSLib.methods import CLASSICAL, DWI_UNET3D, method_for
+from ASPECTSLib.methods import CLASSICAL, DWI_UNET3D, NCCT_DANET, NCCT_UNET, method_for
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
 from ASPECTSLib.systems.classical import score_classically
+from ASPECTSLib.systems.danet import score_by_danet
 from ASPECTSLib.systems.diffusion import score_diffusion
+from ASPECTSLib.systems.slices import score_by_slices
 from ASPECTSLib.systems.study import ScoredStudy, ScoreOptions
 
 System = Callable[[Scan, ScoreOptions, Progress], ScoredStudy]
 
 SYSTEMS: Mapping[str, System] = MappingProxyType(
-    {CLASSICAL: score_classically, DWI_UNET3D: score_diffusion}
+    {
+        CLASSICAL: score_classically,
+        DWI_UNET3D: score_diffusion,
+        NCCT_DANET: score_by_danet,
+        NCCT_UNET: score_by_slices,
+    }
 )
 """By the name of the method."""
 

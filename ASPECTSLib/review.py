@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, GeometryRefusedError
 from ASPECTSLib.evidence import (
+    CoverageEvidence,
     DensityEvidence,
-    SignalEvidence,
+    Evidence,
+    NetworkEvidence,
     average_slices,
     averaged_slices,
     gather_evidence,
@@ -19,7 +21,7 @@ from ASPECTSLib.evidence import (
     middle_slices,
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
-from ASPECTSLib.methods import DWI_UNET3D
+from ASPECTSLib.methods import DWI_UNET3D, NCCT_DANET, NCCT_UNET
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
@@ -33,7 +35,7 @@ class ReviewedScan:
     """A scored scan, made ready for scoring again: its evidence, and the order of its axes."""
 
     canonical: CanonicalVolume
-    evidence: DensityEvidence | SignalEvidence
+    evidence: Evidence
 
 
 def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> ReviewedScan:
@@ -70,7 +72,19 @@ def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> Revie
     canonical = canonicalize(to_hounsfield(scan)[0])
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
     mask = middle_slices(canonical.reorder(compared.array) > 0, count)
-    return ReviewedScan(canonical, gather_evidence(averaged, averaged.with_array(mask), count))
+    density = gather_evidence(averaged, averaged.with_array(mask), count)
+    return ReviewedScan(canonical, _evidence_on_ct(result, density))
+
+
+def _evidence_on_ct(result: StudyResult, density: DensityEvidence) -> Evidence:
+    """Return what the calls of a method rest on; a network is not asked again."""
+    name, options = result.method.name, result.method.options
+    if name == NCCT_DANET:
+        probabilities = tuple(info.probability for info in result.regions)
+        return NetworkEvidence(density, probabilities, tuple(map(float, options["thresholds"])))
+    if name == NCCT_UNET:
+        return CoverageEvidence(density, float(options["affected_fraction"]))
+    return density
 
 
 def rescore(

@@ -68,7 +68,12 @@ def diffusion_result(images: StudyImages) -> StudyResult:
             spacing_mm=tuple(images.scan.spacing_mm.tolist()),
             shape=images.scan.size,
         ),
-        method=MethodInfo("dwi-unet3d", "0.1.0", {"affected_fraction": 0.1, "adc": "given"}),
+        method=MethodInfo(
+            "dwi-unet3d",
+            "0.1.0",
+            {"affected_fraction": 0.1, "adc": "given"},
+            heatmap="probability",
+        ),
         core=CoreInfo(volume_adc620_ml=ADC620_ML),
         quality=QualityInfo(),
         outputs={"infarct": "infarct.nii.gz"},

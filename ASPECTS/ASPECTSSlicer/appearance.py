@@ -10,7 +10,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.report.looks import Look, look_of
+from ASPECTSLib.report.looks import HeatLook, heat_look_of, look_of
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def windowOf(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> Window | None:
     return Window("own", display.GetWindow(), display.GetLevel())
 
 
-def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode, modality: str) -> None:
+def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode, kind: str | None) -> None:
     """Colour a heat map as the report does.
 
     What is 0, which means not compared or no difference, is not painted at all, nor are small probabilities.
@@ -169,13 +169,13 @@ def colourHeatmap(heatmapNode: slicer.vtkMRMLScalarVolumeNode, modality: str) ->
     ----------
     heatmapNode
         Differences in HU (blue darker, red brighter than the other side), or probabilities of infarct.
-    modality
-        Of the scan, as results name it.
+    kind
+        What it holds, as results name it.
     """
-    look = look_of(modality)
-    low, high = look.heatmap_limits
+    look = heat_look_of(kind)
+    low, high = look.limits
     setWindow(heatmapNode, Window("heat map", high - low, (low + high) / 2.0))
-    colours = _COLOUR_MAPS[look.heatmap_colours]
+    colours = _COLOUR_MAPS[look.colours]
     table = _colourTable(
         heatmapNode.GetScene(), colours.tag, _heatmapEntries(look, colours.anchors)
     )
@@ -194,11 +194,11 @@ def colourCompared(comparedNode: slicer.vtkMRMLLabelMapVolumeNode) -> None:
     comparedNode.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
 
 
-def _heatmapEntries(look: Look, anchors: Sequence[tuple[int, int, int]]) -> list[Entry]:
+def _heatmapEntries(look: HeatLook, anchors: Sequence[tuple[int, int, int]]) -> list[Entry]:
     """Return the colours of a table; small values are not painted: views know no half-painted colours."""
     stops, places = np.linspace(0, 1, len(anchors)), np.linspace(0, 1, _COLOURS)
     channels = [np.interp(places, stops, channel) for channel in np.transpose(anchors)]
-    isPainted = np.abs(np.interp(places, (0, 1), look.heatmap_limits)) >= look.unpainted
+    isPainted = np.abs(np.interp(places, (0, 1), look.limits)) >= look.unpainted
     entries = np.column_stack([np.transpose(channels) / 255.0, isPainted.astype(float)]).tolist()
     return [(f"{n}", *entry) for n, entry in enumerate(entries)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.report.looks import look_of
+from ASPECTSLib.report.looks import heat_look_of, look_of
 from ASPECTSSlicer.parameters import ASPECTSParameters
 from ASPECTSSlicer.viewcontrol import ViewControl
 
@@ -64,7 +64,9 @@ class DisplayControl:
         sentence = _("Grey window (keys 1 to {last}); {unit}.").format(last=len(names), unit=unit)
         ui.windowSelector.setToolTip(sentence)
         opacity = _("Opacity of the heat map (H switches it); {meaning}.")
-        ui.heatmapSlider.setToolTip(opacity.format(meaning=look_of(modality).heatmap))
+        ui.heatmapSlider.setToolTip(
+            opacity.format(meaning=heat_look_of(self._views.heatmapKind).words)
+        )
         searched = _("Blue: brain, in which infarct was looked for.")
         isSearched = modality == Modality.DWI.value
         ui.comparedCheckBox.setToolTip(searched if isSearched else self._comparedToolTip)

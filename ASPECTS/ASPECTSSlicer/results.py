@@ -220,7 +220,7 @@ def _addNodes(
 ) -> ResultNodes:
     name = f"{volumeNode.GetName()} ASPECTS"
     heatmap = _addVolume(scene, "vtkMRMLScalarVolumeNode", f"{name} heat map", files.heatmap)
-    colourHeatmap(heatmap, files.study.input.modality)
+    colourHeatmap(heatmap, files.study.method.heatmap)
     compared = None
     if files.compared is not None:
         compared = _addVolume(

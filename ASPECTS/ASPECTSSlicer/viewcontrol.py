@@ -78,6 +78,8 @@ class ViewControl:
         self._windowsBefore: dict[str, _WindowBefore] = {}
         self.modality = Modality.NCCT.value
         """What the scan shows that is shown, or was last."""
+        self.heatmapKind: str | None = None
+        """What its heat map holds."""
         self.windows: Mapping[int, appearance.Window] = appearance.WINDOWS
         """The preset grey windows for it, by key."""
         self._flash = _Flash(widget)
@@ -135,7 +137,8 @@ class ViewControl:
             return
         if self._layoutManager is not None and nodes.scan is not None:
             self._openStrokeWindow(nodes.scan)
-            appearance.colourHeatmap(nodes.heatmap, study.input.modality)
+            self.heatmapKind = study.method.heatmap
+            appearance.colourHeatmap(nodes.heatmap, self.heatmapKind)
             self._views = views.setScan(self._scene, nodes.scan, study.key_slices, nodes.heatmap)
             self._limitToAnnotated()
         self.regionsChanged()

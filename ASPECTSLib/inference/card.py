@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.inference.calibration import Calibration
 
 SCHEMA_VERSION = 1
 CARD_SUFFIX = ".json"
@@ -152,6 +153,8 @@ class ModelCard:
         For its users, in words.
     sha256
         Of the whole weight file, 64 small hexadecimal digits.
+    calibration
+        Of the network's logits, where it was measured.
 
     Raises
     ------
@@ -170,6 +173,7 @@ class ModelCard:
     intended_use: str
     limits: str
     sha256: str
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         _check_words(self, "name", "version", "task", "architecture", "intended_use", "limits")
@@ -186,6 +190,9 @@ class ModelCard:
         """Return the card as JSON text, NaN not allowed."""
         content = {"schema_version": SCHEMA_VERSION} | asdict(self)
         content["training"] |= content["training"].pop("details")
+        del content["calibration"]
+        if self.calibration is not None:
+            content["calibration"] = self.calibration.to_json()
         for source in content["training"]["data"]:
             if source["doi"] is None:
                 del source["doi"]
@@ -263,8 +270,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _card_from(content: Any) -> ModelCard:
-    keys = ["schema_version", *(f.name for f in fields(ModelCard))]
+    keys = ["schema_version", *(f.name for f in fields(ModelCard) if f.name != "calibration")]
     card = _taken(content, "card", keys)
+    calibration = content.get("calibration")
     version = card.pop("schema_version")
     known = type(version) is int and version == SCHEMA_VERSION
     _require(known, f"schema version {SCHEMA_VERSION}", version)
@@ -273,6 +281,7 @@ def _card_from(content: Any) -> ModelCard:
         | {
             "training": _training_from(card["training"]),
             "metrics": tuple(_metric_from(m) for m in _listed(card["metrics"], "metrics")),
+            "calibration": None if calibration is None else Calibration.from_json(calibration),
         }
     )
 

@@ -10,12 +10,11 @@ from scipy import ndimage
 from torch import nn
 
 from ASPECTSLib.geometry import Volume, resample
-from ASPECTSLib.inference.infarct_inputs import infarct_channels, infarct_grid, typical_signal
+from ASPECTSLib.inference.infarct_inputs import infarct_channels, infarct_grid, typical_of
 from ASPECTSLib.inference.inputs import on_grid
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.networks.ushape import UShape
 from ASPECTSLib.preprocessing.components import bodies_inside, remove_small
-from ASPECTSLib.preprocessing.diffusion import peak_adc
 
 INFARCT_PROBABILITY = 0.5
 """Voxels from this probability on are infarct."""
@@ -83,7 +82,7 @@ def predict_infarct(
     ContentRefusedError
         NO_SIGNAL if there is no brain, or no signal in it.
     """
-    typical = typical_signal(dwi, brain)
+    typical = typical_of(dwi, adc, brain)
     grid = infarct_grid(dwi.with_array(brain), network.divisor)
     diffusion = None if adc is None else on_grid(adc, grid)
     image = infarct_channels(on_grid(dwi, grid), diffusion, typical)
@@ -97,7 +96,7 @@ def predict_infarct(
     bodies = bodies_inside(probability >= INFARCT_PROBABILITY, near, _IN_BRAIN)
     kept = remove_small(bodies, min_component_ml / dwi.voxel_volume_ml)
     if adc is not None:
-        kept = _confirmed(kept, probability, adc.array, HIGH_ADC * peak_adc(adc.array, brain))
+        kept = _confirmed(kept, probability, adc.array, HIGH_ADC * typical.adc)
     probability[~near & ~kept] = 0.0
     return PredictedInfarct(dwi.with_array(kept), dwi.with_array(probability))
 

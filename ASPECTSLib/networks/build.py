@@ -8,13 +8,29 @@ from types import MappingProxyType
 
 from torch import nn
 
+from ASPECTSLib.networks.danet import DANet
 from ASPECTSLib.networks.prior_vbnet import PriorVBNet
+from ASPECTSLib.networks.slice_finder import SliceFinder
+from ASPECTSLib.networks.slice_linknet import SliceLinkNet
+from ASPECTSLib.networks.slice_transunet import SliceTransUNet
+from ASPECTSLib.networks.slice_unet import SliceUNet
+from ASPECTSLib.networks.slice_unetpp import SliceUNetPlusPlus
 from ASPECTSLib.networks.unet3d import UNet3D
 from ASPECTSLib.networks.ushape import require
 from ASPECTSLib.networks.vbnet import VBNet
 
 ARCHITECTURES: Mapping[str, type[nn.Module]] = MappingProxyType(
-    {"prior-vbnet": PriorVBNet, "unet3d": UNet3D, "vbnet": VBNet}
+    {
+        "danet": DANet,
+        "prior-vbnet": PriorVBNet,
+        "slice-finder": SliceFinder,
+        "slice-linknet": SliceLinkNet,
+        "slice-transunet": SliceTransUNet,
+        "slice-unet": SliceUNet,
+        "slice-unetpp": SliceUNetPlusPlus,
+        "unet3d": UNet3D,
+        "vbnet": VBNet,
+    }
 )
 
 

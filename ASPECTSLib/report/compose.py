@@ -14,6 +14,7 @@ from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.preprocessing.midplane import Midplane
 from ASPECTSLib.registration.quality import RegistrationQuality
 from ASPECTSLib.report.calls import settle
+from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.report.result import (
     AspectsInfo,
     CoreInfo,
@@ -54,6 +55,7 @@ class Findings:
     models: tuple[ModelInfo, ...] = ()
     agreement: float | None = None
     regions_doubtful: bool = False
+    heatmap: HeatKind = HeatKind.PROBABILITY
     hyperdense_ml: float = 0.0
     core: CoreInfo = field(default_factory=CoreInfo)
     warnings: tuple[WarningInfo, ...] = ()
@@ -125,7 +127,8 @@ def _method_info(findings: Findings) -> MethodInfo:
         ModelInfo(name=f"{atlas.name}-{atlas.version}/{file}", sha256=atlas.sha256[file])
         for file in (REGIONS_FILE, TISSUES_FILE)
     )
-    return MethodInfo(findings.method, __version__, findings.options, models + findings.models)
+    used = models + findings.models
+    return MethodInfo(findings.method, __version__, findings.options, used, findings.heatmap.value)
 
 
 def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import INFARCT_COLOUR, REGIONS, Region, Side
 from ASPECTSLib.geometry import Volume, bounding_box, canonicalize
-from ASPECTSLib.report.looks import Look, look_of
+from ASPECTSLib.report.looks import HeatLook, heat_look_of, look_of
 from ASPECTSLib.report.result import RegionInfo, StudyResult
 from ASPECTSLib.report.wording import (
     LEGEND,
@@ -113,7 +113,7 @@ def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages
     volume = canonical.volume
     labels = canonical.reorder(images.regions.array)
     heatmap = canonical.reorder(images.heatmap.array)
-    look = look_of(result.input.modality)
+    look, heat_look = look_of(result.input.modality), heat_look_of(result.method.heatmap)
     window = look.window_of(images.scan.array, images.compared.array > 0)
     infarct = None if images.infarct is None else canonical.reorder(images.infarct.array) > 0
     margin = tuple(int(n) for n in np.ceil(_MARGIN_MM / volume.spacing_mm[::-1]))
@@ -130,11 +130,11 @@ def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages
         _annotate(axes[1], _radiological(labels[k], box), result)
         if infarct is not None:
             _outline_infarct(axes[1], _radiological(infarct[k], box))
-        _overlay_heatmap(axes[2], _radiological(heatmap[k], box), look)
+        _overlay_heatmap(axes[2], _radiological(heatmap[k], box), heat_look)
         titles = (
             f"{name}, slice {index}",
             "affected filled, others outlined",
-            look.heatmap,
+            heat_look.words,
         )
         for axis, title in zip(axes, titles, strict=True):
             axis.set_title(title, color=_TEXT, fontsize=10, pad=3)
@@ -189,12 +189,12 @@ def _label_place(mask: NDArray[np.bool_]) -> tuple[int, int]:
     return int(places[nearest][0]), int(places[nearest][1])
 
 
-def _overlay_heatmap(axis: Axes, values: NDArray[np.float32], look: Look) -> None:
-    lowest, highest = look.heatmap_limits
+def _overlay_heatmap(axis: Axes, values: NDArray[np.float32], look: HeatLook) -> None:
+    lowest, highest = look.limits
     shown = np.ma.masked_where(np.abs(values) < look.unpainted, values)
     axis.imshow(
         shown,
-        cmap=look.heatmap_colours,
+        cmap=look.colours,
         vmin=lowest,
         vmax=highest,
         alpha=0.65,

@@ -33,12 +33,13 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """How it was scored."""
+    """How it was scored; `heatmap` says what its heat map holds, see `ASPECTSLib.report.looks.HeatKind`."""
 
     name: str
     version: str
     options: dict[str, Any] = field(default_factory=dict)
     models: tuple[ModelInfo, ...] = ()
+    heatmap: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SLOPE_HU = 0.6
 
 AFFECTED_PROBABILITY = 0.5
 UNSURE_PROBABILITY = (0.35, 0.65)
-"""Calls in this band are shown as unsure."""
+"""Calls in this band, where the threshold is one half, are shown as unsure."""
 
 
 class AffectedSide(StrEnum):
@@ -57,7 +57,9 @@ class RegionCall:
     affected_fraction
         Of which more than this costs a point.
     by_infarct
-        Whether the infarct alone decides, not the density.
+        Whether the infarct alone decides, not the probability.
+    threshold
+        Affected from this probability on, between 0 and 1.
     """
 
     measure: RegionMeasure
@@ -66,6 +68,7 @@ class RegionCall:
     infarct_fraction: float | None = None
     affected_fraction: float = AFFECTED_FRACTION
     by_infarct: bool = False
+    threshold: float = AFFECTED_PROBABILITY
 
     @property
     def region(self) -> Region:
@@ -74,11 +77,11 @@ class RegionCall:
 
     @property
     def affected(self) -> bool:
-        """Whether the region costs a point: for its density, or for the infarct that covers it."""
+        """Whether the region costs a point: for its probability, or for the infarct that covers it."""
         if self.by_infarct:
             return self._is_covered
-        is_dark = self.probability is not None and self.probability >= AFFECTED_PROBABILITY
-        return is_dark or self._is_covered
+        is_likely = self.probability is not None and self.probability >= self.threshold
+        return is_likely or self._is_covered
 
     @property
     def compared(self) -> bool:
@@ -87,10 +90,17 @@ class RegionCall:
 
     @property
     def unsure(self) -> bool:
-        """Whether the call could as well be the other."""
+        """Whether the call could as well be the other: by the odds of the probability beside those of the threshold."""
         lowest, highest = UNSURE_PROBABILITY
-        is_between = self.probability is not None and lowest < self.probability < highest
+        is_between = self.probability is not None and lowest < self._beside_threshold < highest
         return is_between and (self.by_infarct or not self._is_covered)
+
+    @property
+    def _beside_threshold(self) -> float:
+        """The probability, moved so that the threshold comes to lie at one half."""
+        likely = self.probability * (1.0 - self.threshold)
+        unlikely = (1.0 - self.probability) * self.threshold
+        return likely / (likely + unlikely)
 
     @property
     def _is_covered(self) -> bool:

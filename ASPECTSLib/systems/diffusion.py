@@ -18,7 +18,7 @@ from ASPECTSLib.delineation import (
     PreparedHead,
     find_regions,
 )
-from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.evidence import COMPARED, gather_signal
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
@@ -33,6 +33,7 @@ from ASPECTSLib.report.diffusion_warnings import diffusion_warnings
 from ASPECTSLib.report.result import CoreInfo
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.low_adc import low_adc
+from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.systems.study import (
     ScoredStudy,
     ScoreOptions,
@@ -116,7 +117,7 @@ def score_diffusion(scan: Scan, options: ScoreOptions, progress: Progress) -> Sc
     """
     progress.stage("checking", 0.05)
     notes = check_diffusion(scan.volume, scan.companions.get(Modality.ADC))
-    models = _models()
+    models = required_models(DWI_UNET3D, (BRAIN_MODEL, INFARCT_MODEL))
     atlas = load_atlas()
     progress.stage("brain mask", 0.08)
     study = _prepare(scan, notes, models[BRAIN_MODEL])
@@ -174,17 +175,6 @@ def _findings(
         core=core,
         warnings=diffusion_warnings(core, study.adc_source, _outside_ml(analysis)),
     )
-
-
-def _models() -> dict[str, ModelFile]:
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        message = f"expected PyTorch for the method {DWI_UNET3D}, which is not installed"
-        raise ResourceError(ErrorCode.TORCH_MISSING, message)
-    from ASPECTSLib.inference.registry import find_model
-
-    return {name: find_model(name) for name in (BRAIN_MODEL, INFARCT_MODEL)}
 
 
 def _brain(dwi: Volume, model: ModelFile) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ _START_METHOD = "spawn"
 class Samples(Protocol):
     """What the trainer draws from: any map-style data set of torch.
 
-    A sample is a mapping with `image`, float32 of shape (C, D, H, W), and `labels`, integers of shape (D, H, W),
+    A sample is a mapping with `image`, float32 of shape (C, D, H, W), and `labels`, integers as the loss takes them,
     and depends on its index only.
     """
 
@@ -41,7 +41,7 @@ class SizedSamples(Samples, Protocol):
 
 
 class Batch(NamedTuple):
-    """Samples of one step: image (B, C, D, H, W) and labels (B, D, H, W)."""
+    """Samples of one step: image (B, C, D, H, W) and labels (B, ...), (B, D, H, W) in segmentation."""
 
     image: torch.Tensor
     labels: torch.Tensor
@@ -183,25 +183,21 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     Raises
     ------
     UsageError
-        RECIPE_INVALID if they are not of one shape, or an image and its labels do not lie on one grid.
+        RECIPE_INVALID if their images or their labels are not of one shape; whether both lie on one grid is for the
+        loss to say.
     """
     images = [torch.from_numpy(np.asarray(sample["image"], np.float32)) for sample in samples]
     labels = [torch.from_numpy(np.asarray(sample["labels"])) for sample in samples]
-    expected = tuple(images[0].shape)
+    first = tuple(images[0].shape), tuple(labels[0].shape)
     for image, label in zip(images, labels, strict=True):
-        _check_sample(tuple(image.shape), tuple(label.shape), expected)
+        shapes = tuple(image.shape), tuple(label.shape)
+        if shapes != first or image.ndim != 4:
+            message = (
+                "expected samples of one shape, images (C, D, H, W) and labels, "
+                f"got an image of {shapes[0]} and labels of {shapes[1]} beside {first[0]} and {first[1]}"
+            )
+            raise UsageError(ErrorCode.RECIPE_INVALID, message)
     return Batch(torch.stack(images), torch.stack(labels))
-
-
-def _check_sample(
-    image: tuple[int, ...], labels: tuple[int, ...], expected: tuple[int, ...]
-) -> None:
-    if len(expected) != 4 or image != expected or labels != expected[1:]:
-        message = (
-            "expected samples of one shape, image (C, D, H, W) and labels (D, H, W), "
-            f"got an image of {image} and labels of {labels} beside an image of {expected}"
-        )
-        raise UsageError(ErrorCode.RECIPE_INVALID, message)
 
 
 def _as_made(batch: Batch | _Refusal) -> Batch | _Refusal:

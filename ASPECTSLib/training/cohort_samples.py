@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +13,9 @@ from scipy import ndimage
 from torch.utils.data import Dataset
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.geometry import Volume, resample
+from ASPECTSLib.evidence import average_slices, averaged_slices
+from ASPECTSLib.geometry import Volume, expand, resample
+from ASPECTSLib.inference.asymmetry_inputs import PAIRS
 from ASPECTSLib.inference.inputs import (
     REST_OF_BRAIN,
     RegionPrior,
@@ -23,6 +25,7 @@ from ASPECTSLib.inference.inputs import (
 )
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
+from ASPECTSLib.preprocessing.brain import brain_mask
 from ASPECTSLib.synthesis.cohort import BRAIN_FILE, INFARCT_FILE, REGIONS_FILE
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.cohort import Cohort
@@ -43,19 +46,21 @@ from ASPECTSLib.training.views import View
 
 NEEDED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        "asymmetry-cortical": (INFARCT_FILE, "an infarct mask"),
+        "asymmetry-subcortical": (INFARCT_FILE, "an infarct mask"),
         "brain": (BRAIN_FILE, "a brain mask"),
         "infarct": (INFARCT_FILE, "an infarct mask"),
+        "ncct-anatomy": (REGIONS_FILE, "regions"),
+        "ncct-infarct": (INFARCT_FILE, "an infarct mask"),
         "regions-coarse": (REGIONS_FILE, "regions"),
         "regions-fine": (REGIONS_FILE, "regions"),
+        "slice-finder": (REGIONS_FILE, "regions"),
     }
 )
 """By task: the file of labels that every scan has to have, and what it holds."""
 
 _KEPT_SCANS = 16  # some 0.5 GB of thick slices in each process
 _AIR = 0.05  # of the range of intensities: 4 HU
-_MOST_TURNS = (
-    16  # two parts in three are chosen to show the infarct: chance does not miss it as often
-)
 
 
 class CohortDataset(Dataset):
@@ -136,18 +141,22 @@ def prepare_cohort(recipe: Recipe, cohort: Cohort, atlas: Atlas) -> Prepared:
     InputRefusedError
         COHORT_INVALID if the cohort lacks the modalities, labels, infarcts or cases that the recipe needs.
     """
-    view, data = view_of(recipe.task), parse_data(recipe.data)
+    data = parse_data(recipe.data)
+    view = view_of(recipe.task).cut_as(data.patches)
     modalities = [Modality(name) for name in data.modalities]
     parts = split_cohort(cohort, modalities, data.validation_share)
     _require_labels(parts, recipe.task)
     prior = region_prior(atlas)
     steps = recipe.optimisation.steps * recipe.optimisation.batch
     training = CohortDataset(parts.training, view, prior, (TRAINING, data.seed), steps)
-    validation = _validation(parts, view, prior, data.seed, recipe.task)
+    validation = None
+    if parts.validation:
+        seed, count = (VALIDATION, data.seed), len(parts.validation) * view.validation_looks
+        validation = CohortDataset(parts.validation, view, prior, seed, count)
     channels = {"in_channels": view.channels, "out_channels": view.classes}
     options = {**recipe.network.options, **channels}
     network = build_network(recipe.network.architecture, options)
-    return Prepared(network, options, training, validation)
+    return Prepared(network, options, training, validation, view.measure)
 
 
 def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
@@ -156,7 +165,6 @@ def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
     Without a region map `regions_on` refuses: tasks that learn regions are not given such scans.
     """
     brain = volumes.brain
-    is_rough = modality is Modality.DWI and brain is None
 
     def head_on(grid: Volume) -> NDArray[np.bool_]:
         return inside_head(on_grid(intensities(volumes.image, modality), grid))
@@ -173,8 +181,24 @@ def labelled_scan(volumes: LabelledVolumes, modality: Modality) -> Labelled:
         brain_on=lambda grid: head_on(grid) if brain is None else on(brain, grid) > 0,
         infarct_on=None if volumes.infarct is None else lambda g: on(volumes.infarct, g) > 0,
         adc=volumes.adc,
-        measured_in=(lambda: brain_of_diffusion(volumes)) if is_rough else None,
+        measured_in=_brain_of(volumes, modality) if brain is None else None,
     )
+
+
+def _brain_of(
+    volumes: LabelledVolumes, modality: Modality
+) -> Callable[[], NDArray[np.bool_]] | None:
+    """Return how the brain is found where there is no mask of it, as it is found in use."""
+    if modality is Modality.DWI:
+        return lambda: brain_of_diffusion(volumes)
+    if modality is Modality.NCCT:
+        return lambda: _brain_of_ct(volumes.image)
+    return None
+
+
+def _brain_of_ct(image: Volume) -> NDArray[np.bool_]:
+    mask = brain_mask(average_slices(image))
+    return expand(mask.array, (1, 1, averaged_slices(image)), image).array
 
 
 def inside_head(image: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -183,30 +207,13 @@ def inside_head(image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _require_labels(parts: Parts, task: str) -> None:
-    name, what = NEEDED[task]
-    for scan in (*parts.training, *parts.validation):
-        if name not in scan.files:
-            refuse_file(scan, name, f"expected {what} to learn the task {task}, found none")
-    if task != "infarct":
+    regions = ((REGIONS_FILE, "regions"),) if task in PAIRS else ()  # beside the infarct
+    for name, what in (NEEDED[task], *regions):
+        for scan in (*parts.training, *parts.validation):
+            if name not in scan.files:
+                refuse_file(scan, name, f"expected {what} to learn the task {task}, found none")
+    if NEEDED[task][0] != INFARCT_FILE:
         return
     for part, scans in (("training", parts.training), ("validation", parts.validation)):
         if scans and not any(read_labelled(scan).infarct.array.any() for scan in scans):
             refuse(f"expected an infarct in one scan of the {part} at least, got empty masks only")
-
-
-def _validation(
-    parts: Parts, view: View, prior: RegionPrior, seed: int, task: str
-) -> CohortDataset | None:
-    """Return each scan once, or where parts of it are shown, as often as it takes to see an infarct: for its Dice."""
-    scans = parts.validation
-    if not scans:
-        return None
-    once = CohortDataset(scans, view, prior, (VALIDATION, seed), len(scans))
-    if task != "infarct":
-        return once
-    looks = range(_MOST_TURNS * len(scans))
-    first = next((look for look in looks if once[look]["labels"].any()), None)
-    if first is None:
-        refuse("expected an infarct where the network looks in the validation, found none there")
-    count = len(scans) * (first // len(scans) + 1)
-    return CohortDataset(scans, view, prior, (VALIDATION, seed), count)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ASPECTSLib.atlas.regions import REGIONS, Side
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, InputRefusedError
 from ASPECTSLib.geometry import Volume, apply_affine, canonicalize
-from ASPECTSLib.inference.infarct_inputs import typical_signal
+from ASPECTSLib.inference.infarct_inputs import typical_of
 from ASPECTSLib.inference.inputs import head_grid
 from ASPECTSLib.io.images import open_image, read_frame, read_image
 from ASPECTSLib.io.modality import Modality
@@ -121,7 +121,7 @@ def check_labelled(scan: LabelledScan) -> None:
         return
     try:
         head_grid(volumes.image, scan.modality)
-        typical_signal(volumes.image, brain_of_diffusion(volumes))
+        typical_of(volumes.image, None, brain_of_diffusion(volumes))
     except ASPECTSError as error:
         raise _refusal(scan, IMAGE_FILE, error.message) from error
 

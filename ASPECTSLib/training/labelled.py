@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ErrorCode, UsageError
-from ASPECTSLib.geometry import Volume, apply_affine
-from ASPECTSLib.inference.infarct_inputs import typical_signal
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.infarct_inputs import Typical, typical_of
 from ASPECTSLib.inference.inputs import label_centres
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.scoring.overlap import infarct_fractions
 
 _OVERVIEW_SPACING_MM = 3.0
 
@@ -35,7 +36,8 @@ class Labelled:
     adc
         The map that belongs to a diffusion-weighted scan, 1e-6 mm2/s, in the same frame, where there is one.
     measured_in
-        Returns where the typical signal is measured, bool on the grid of the image; the brain where it is None.
+        Returns the brain on the grid of the image, bool, where `brain_on` is no more than the outline of the head:
+        signal and ADC are measured there.
     """
 
     image: Volume
@@ -57,14 +59,23 @@ class Labelled:
         return self._centres[1]
 
     @cached_property
-    def typical_signal(self) -> float:
-        """Median of the brain."""
-        inside = self.brain_on(self.image) if self.measured_in is None else self.measured_in()
-        return typical_signal(self.image, inside)
+    def typical(self) -> Typical:
+        """Signal and ADC of the brain."""
+        return typical_of(self.image, self.adc, self.brain)
 
     @cached_property
-    def infarct_points_mm(self) -> NDArray[np.float64]:
-        """Centres of the scan's voxels that are infarcted, shape (points, 3), RAS mm.
+    def regions(self) -> NDArray[np.uint8]:
+        """Label map on the grid of the image, shape (k, j, i)."""
+        return self.regions_on(self.image)
+
+    @cached_property
+    def brain(self) -> NDArray[np.bool_]:
+        """Brain on the grid of the image, shape (k, j, i)."""
+        return self.brain_on(self.image) if self.measured_in is None else self.measured_in()
+
+    @cached_property
+    def infarct_fractions(self) -> NDArray[np.float64]:
+        """Share of each region that is infarcted, shape (20,), 0 to 1; NaN where the image lacks the region.
 
         Raises
         ------
@@ -74,8 +85,8 @@ class Labelled:
         if self.infarct_on is None:
             message = "expected scans with infarct masks to learn this task"
             raise UsageError(ErrorCode.RECIPE_INVALID, message)
-        voxels = np.argwhere(self.infarct_on(self.image))[:, ::-1]
-        return apply_affine(self.image.affine, voxels.astype(np.float64))
+        shares = infarct_fractions(self.regions, self.infarct_on(self.image)).values()
+        return np.array([np.nan if share is None else share for share in shares])
 
     @cached_property
     def _centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

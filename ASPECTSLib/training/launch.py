@@ -32,7 +32,6 @@ from ASPECTSLib.training.options import require
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.standing import TrainingResult
 from ASPECTSLib.training.trainer import CHECKPOINT_FILE, Trainer
-from ASPECTSLib.training.validation import dice_by_class
 
 RUN_FILE = "run.json"
 
@@ -140,6 +139,7 @@ def train(
         recipe.optimisation,
         folder,
     )
+    trainer.measure = prepared.measure
     try:
         result = trainer.run(progress, resume=resume)
     except CancelledError as error:
@@ -191,7 +191,7 @@ def _validated(
         sample = prepared.validation[number]
         with torch.inference_mode():
             logits = network(sample["image"][None].to(device)).float()
-        dice = dice_by_class(logits, sample["labels"][None].to(device))[1 : _REGIONS + 1]
+        dice = prepared.measure(logits, sample["labels"][None].to(device))[1 : _REGIONS + 1]
         if dice.isfinite().any():
             values.append(float(dice.nanmean()))
     return (_metric(values, lesson, prepared.options["out_channels"] > 2),) if values else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -200,5 +200,4 @@ def _seed_weights(recipe: Recipe) -> None:
 
 def _remembering(prepared: Prepared) -> Prepared:
     validation = prepared.validation
-    kept = None if validation is None else Remembered(validation)
-    return Prepared(prepared.network, prepared.options, prepared.training, kept)
+    return replace(prepared, validation=None if validation is None else Remembered(validation))

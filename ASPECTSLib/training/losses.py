@@ -1,8 +1,8 @@
-"""Losses of segmentation.
+"""Losses of segmentation, and by name those of other tasks.
 
-All take logits of shape (B, C, D, H, W) and labels of shape (B, D, H, W), and return the mean over the samples of
-the batch of a value that one sample has alone. So a batch that is spread over several processes has the loss of the
-whole. Voxels of the label `IGNORED` take no part.
+All return the mean over the samples of the batch of a value that one sample has alone. So a batch that is spread over
+several processes has the loss of the whole. Those of segmentation take logits of shape (B, C, D, H, W) and labels of
+shape (B, D, H, W); voxels of the label `IGNORED` take no part.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import torch
 from torch.nn import functional
 
 from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.training.asymmetry_loss import asymmetry
+from ASPECTSLib.training.boundary_loss import boundary
 from ASPECTSLib.training.options import require
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -149,12 +151,46 @@ def focal(
     return ((entropy * weights).sum(dim=1) / torch.where(total > 0, total, 1)).mean()
 
 
+def focal_boundary_dice(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    focal_weight: float = 3.0,
+    boundary_weight: float = 1.0,
+    dice_weight: float = 1.0,
+) -> torch.Tensor:
+    """Return the weighted sum of focal, boundary and Dice loss of Deep-ASPECTS.
+
+    Upadhyay 2022, doi:10.1007/978-3-031-25066-8_17, equation 2, with the weights that were best there.
+
+    Parameters
+    ----------
+    logits, labels
+        As the module says, with slices: (B, C, D, H, W) and (B, D, H, W).
+    focal_weight, boundary_weight, dice_weight
+        Of each term.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if the shapes do not fit.
+    """
+    total = focal_weight * focal(logits, labels) + dice_weight * soft_dice(logits, labels)
+    classes = torch.arange(1, logits.shape[1], device=logits.device)
+    truth = labels[:, None] == classes.reshape(1, -1, *[1] * (labels.ndim - 1))
+    error = (logits.float().softmax(dim=1)[:, 1:] - truth.float()).abs()
+    known = (labels != IGNORED)[:, None]
+    return total + boundary_weight * boundary(error * known, truth)
+
+
 LOSSES: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
     {
         "cross_entropy": cross_entropy,
         "dice_ce": dice_ce,
         "focal": focal,
+        "focal_boundary_dice": focal_boundary_dice,
         "soft_dice": soft_dice,
+        "asymmetry": asymmetry,
     }
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ASPECTSLib import __version__
+from ASPECTSLib.inference.asymmetry_inputs import PAIRS
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.infarct_inputs import INFARCT_SPACING_MM
 from ASPECTSLib.inference.inputs import (
@@ -23,18 +24,25 @@ from ASPECTSLib.inference.inputs import (
     REGION_SHAPE,
     REGION_SPACING_MM,
 )
+from ASPECTSLib.inference.slice_finder_inputs import STACK_SPACING_MM, WINDOWS_HU
+from ASPECTSLib.inference.slice_inputs import BRAIN_WINDOW_HU, STROKE_WINDOW_HU
 from ASPECTSLib.training.distributed import find_device
-from ASPECTSLib.training.infarct_view import PART_SHAPE
+from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 from ASPECTSLib.training.lessons import Lesson
+from ASPECTSLib.training.slice_finder_view import STACK_SHAPE
+from ASPECTSLib.training.slice_views import SLICES_SHAPE, USUAL_SPACING_MM
 from ASPECTSLib.training.standing import TrainingResult
 from ASPECTSLib.training.tasks import parse_data
 
 _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
     {
         "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
-        "infarct": (INFARCT_SPACING_MM, PART_SHAPE),
+        "infarct": (INFARCT_SPACING_MM, WHOLE_SHAPE),
+        "ncct-anatomy": (USUAL_SPACING_MM, SLICES_SHAPE),
+        "ncct-infarct": (USUAL_SPACING_MM, SLICES_SHAPE),
         "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
         "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
+        "slice-finder": (STACK_SPACING_MM, STACK_SHAPE),
     }
 )
 _NORMALISATION = (
@@ -42,9 +50,27 @@ _NORMALISATION = (
     f"0 to {MR_RANGE:g} to 0 to 1"
 )
 _INFARCT_NORMALISATION = (
-    "signal at b = 1000 s/mm2 over twice the median of the brain, ADC in 1e-3 mm2/s, and whether there is an ADC; "
-    "both 0 to 1 or more"
+    "signal at b = 1000 s/mm2 over twice the median of the brain, ADC over the commonest of the brain times 0.8, and "
+    "whether there is an ADC"
 )
+_PATCH_NORMALISATION = (
+    "level and width of window_hu to -1 to 1, -1 outside of the brain; of each side, left and then right, mirrored: "
+    "density, and the region as 0 and 1 if shows_region"
+)
+_SLICE_NORMALISATION = (
+    f"{BRAIN_WINDOW_HU[0]:g} to {BRAIN_WINDOW_HU[1]:g} HU, {STROKE_WINDOW_HU[0]:g} to {STROKE_WINDOW_HU[1]:g} HU and "
+    "the latter of the mirrored slice, to 0 to 1, 0 outside of the brain; for the anatomy also the place in it, in dm"
+)
+_STACK_NORMALISATION = "CT in windows of level and width " + ", ".join(
+    f"{level:g}/{width:g}" for level, width in WINDOWS_HU
+)
+_NORMALISATIONS = {
+    "infarct": _INFARCT_NORMALISATION,
+    "ncct-anatomy": _SLICE_NORMALISATION,
+    "ncct-infarct": _SLICE_NORMALISATION,
+    "slice-finder": _STACK_NORMALISATION,
+    **dict.fromkeys(PAIRS, _PATCH_NORMALISATION),
+}
 _USE = "Research only. Not a medical device. Made by `aspects train`; whoever trained it knows what it is for."
 _SYNTHETIC_LIMITS = (
     "Trained and validated on synthetic patients: nothing is known of scans of people. The validation chose the "
@@ -114,8 +140,10 @@ def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
     content = {
         "modalities": sorted(set(parse_data(recipe["data"]).modalities)),
         "channels": lesson.prepared.options["in_channels"],
-        "normalisation": _INFARCT_NORMALISATION if recipe["task"] == "infarct" else _NORMALISATION,
+        "normalisation": _NORMALISATIONS.get(recipe["task"], _NORMALISATION),
     }
+    if recipe["task"] in PAIRS:
+        content |= parse_data(recipe["data"]).patches.to_json()
     if recipe["task"] in _GRIDS:
         spacing_mm, shape = _GRIDS[recipe["task"]]
         content |= {"spacing_mm": list(spacing_mm), "shape_kji": list(shape)}

@@ -52,7 +52,10 @@ class PatientStream:
     seed
         Of the stream: streams of different seeds share no patient.
     looks
-        Samples in a row that are made of one scan: making a patient takes longer than learning from it.
+        Samples that are made of one scan: making a patient takes longer than learning from it.
+    at_once
+        Patients that are looked at by turns. With one, a patient's looks come in a row, and a batch of small samples
+        would be of one patient only; with more, so many scans are kept, and one after another is replaced.
     """
 
     sources: Sources
@@ -60,6 +63,14 @@ class PatientStream:
     modalities: Sequence[Modality]
     seed: tuple[int, ...]
     looks: int = 1
+    at_once: int = 1
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return which patient a sample is of, and which of the looks at that patient it is."""
+        turn, seat = divmod(index, self.at_once)
+        # Seats change hands one after another, not all at the same time.
+        generation, look = divmod(turn + seat * self.looks // self.at_once, self.looks)
+        return generation * self.at_once + seat, look
 
 
 class PatientDataset(Dataset):
@@ -79,11 +90,11 @@ class PatientDataset(Dataset):
 
     def __init__(self, stream: PatientStream, view: View, prior: RegionPrior, count: int) -> None:
         self._stream, self._view, self._prior, self._count = stream, view, prior, count
-        self._kept: tuple[int, Labelled] | None = None
+        self._kept: dict[int, tuple[int, Labelled]] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        """Return what goes to workers: not the scan that is kept."""
-        return {**self.__dict__, "_kept": None}
+        """Return what goes to workers: not the scans that are kept."""
+        return {**self.__dict__, "_kept": {}}
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -91,16 +102,17 @@ class PatientDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """Return image (channels, k, j, i), float32, and labels (k, j, i), uint8, of a sample."""
-        number, look = divmod(index, self._stream.looks)
+        number, look = self._stream.place(index)
         draw = Draw((*self._stream.seed, number)).part(f"look {look}")
         image, labels = self._view.look(self._scan(number), self._prior, draw)
         return {"image": torch.from_numpy(image), "labels": torch.from_numpy(labels)}
 
     def _scan(self, number: int) -> Labelled:
-        """Return the scan of a patient; the last one is kept, as its next look is mostly asked for next."""
-        if self._kept is None or self._kept[0] != number:
-            self._kept = number, self._make(number)
-        return self._kept[1]
+        """Return the scan of a patient; the last of each seat is kept, as its next look is mostly asked for next."""
+        seat = number % self._stream.at_once
+        if seat not in self._kept or self._kept[seat][0] != number:
+            self._kept[seat] = number, self._make(number)
+        return self._kept[seat][1]
 
     def _make(self, number: int) -> Labelled:
         stream = self._stream

@@ -9,6 +9,8 @@ from typing import Any
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.inference.asymmetry_inputs import PatchSpec
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
@@ -24,6 +26,7 @@ from ASPECTSLib.training.batches import Samples, SizedSamples
 from ASPECTSLib.training.options import require
 from ASPECTSLib.training.patients import MAIN_IMAGE, PatientDataset, PatientStream
 from ASPECTSLib.training.recipe import Recipe
+from ASPECTSLib.training.validation import Measure
 from ASPECTSLib.training.views import VIEWS, View
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
@@ -54,6 +57,9 @@ class PatientRecipe:
         Time since onset, shortest and longest.
     looks
         Samples made of each scan, one after another; best a multiple or a divisor of the batch.
+    patients_at_once
+        Patients that are looked at by turns, for tasks whose samples are small parts of a scan: a batch then shows
+        several patients. Best the batch, with `looks` a multiple of it and one worker: each worker makes its own.
     contrast
         `modality` imitates the scanners; `any` draws the brightness of each tissue, in healthy patients without
         distractors, which is many times faster. `modalities` must then be NCCT alone.
@@ -63,6 +69,9 @@ class PatientRecipe:
         How many heads are drawn from the atlas where no anatomies are given.
     validation_share
         Share of the cases of a labelled cohort that is not trained on; synthetic patients go by the keys above.
+    patch_shape, patch_spacing_mm, patch_window_hu, patch_region
+        Of tasks that see a region at a time: `shape_kji`, `spacing_mm`, `window_hu` and `shows_region` of
+        `ASPECTSLib.inference.asymmetry_inputs.PatchSpec`.
 
     Raises
     ------
@@ -80,10 +89,15 @@ class PatientRecipe:
     mca_share: float = 0.7
     infarct_hours: tuple[float, float] = (0.5, 24.0)
     looks: int = 1
+    patients_at_once: int = 1
     contrast: str = "modality"
     max_tilt_deg: float = 20.0
     atlas_heads: int = 2
     validation_share: float = 0.2
+    patch_shape: tuple[int, int, int] = PatchSpec.shape_kji
+    patch_spacing_mm: tuple[float, float, float] = PatchSpec.spacing_mm
+    patch_window_hu: tuple[float, float] = PatchSpec.window_hu
+    patch_region: bool = PatchSpec.shows_region
 
     def __post_init__(self) -> None:
         known = [modality.value for modality in MAIN_IMAGE]
@@ -107,6 +121,8 @@ class PatientRecipe:
         _check(0.0 <= self.mca_share <= 1.0, "mca_share", "0 to 1", self.mca_share)
         _check(0.0 <= self.max_tilt_deg <= 45.0, "max_tilt_deg", "0 to 45", self.max_tilt_deg)
         _check(self.looks >= 1, "looks", "1 or more", self.looks)
+        at_once = self.patients_at_once
+        _check(at_once >= 1, "patients_at_once", "1 or more", at_once)
         _check(self.validation_cases >= 0, "validation_cases", "0 or more", self.validation_cases)
         held = self.hold_out_every
         _check(held == 0 or held >= 2, "hold_out_every", "0, or 2 or more", held)
@@ -114,6 +130,24 @@ class PatientRecipe:
         _check(self.atlas_heads >= 1, "atlas_heads", "1 or more", self.atlas_heads)
         share = self.validation_share
         _check(0.0 <= share < 1.0, "validation_share", "0 to less than 1", share)
+        _ = self.patches
+
+    @property
+    def patches(self) -> PatchSpec:
+        """How patches are cut.
+
+        Raises
+        ------
+        UsageError
+            RECIPE_INVALID if the numbers make no patch.
+        """
+        try:
+            return PatchSpec(
+                self.patch_shape, self.patch_spacing_mm, self.patch_window_hu, self.patch_region
+            )
+        except UsageError as error:
+            message = f"data.patch: {error.message}"
+            raise UsageError(ErrorCode.RECIPE_INVALID, message) from error
 
     def patients(self) -> PatientRange:
         """Return how the recipe's patients differ."""
@@ -151,6 +185,7 @@ class Prepared:
     options: Mapping[str, object]
     training: Samples
     validation: SizedSamples | None
+    measure: Measure
 
 
 def view_of(task: str) -> View:
@@ -209,7 +244,8 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
     UsageError
         RECIPE_INVALID if task, data or network of the recipe cannot be used.
     """
-    view, data = view_of(recipe.task), parse_data(recipe.data)
+    data = parse_data(recipe.data)
+    view = view_of(recipe.task).cut_as(data.patches)
     options = {
         **recipe.network.options,
         "in_channels": view.channels,
@@ -221,10 +257,10 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
     training = _dataset(data, replace(sources, anatomies=trained), view, prior, (TRAINING, steps))
     validation = None
     if data.validation_cases:
-        count = (VALIDATION, data.validation_cases)
+        count = (VALIDATION, data.validation_cases * view.validation_looks)
         validation = _dataset(data, replace(sources, anatomies=held_out), view, prior, count)
     network = build_network(recipe.network.architecture, options)
-    return Prepared(network, options, training, validation)
+    return Prepared(network, options, training, validation, view.measure)
 
 
 def _dataset(
@@ -237,7 +273,8 @@ def _dataset(
         data.patients(),
         modalities,
         (which, data.seed),
-        data.looks if which == TRAINING else 1,
+        data.looks if which == TRAINING else view.validation_looks,
+        data.patients_at_once if which == TRAINING else 1,
     )
     return PatientDataset(stream, view, prior, count)
 
@@ -256,7 +293,7 @@ def _like(key: str, value: Any, default: Any) -> Any:
 
 def _is(value: Any, kind: type) -> bool:
     allowed = (int, float) if kind is float else kind
-    return isinstance(value, allowed) and not isinstance(value, bool)
+    return isinstance(value, allowed) and isinstance(value, bool) == (kind is bool)
 
 
 def _check(holds: bool, key: str, expected: str, got: object) -> None:

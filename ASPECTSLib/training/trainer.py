@@ -29,7 +29,7 @@ from ASPECTSLib.training.log import TrainingLog, read_log
 from ASPECTSLib.training.losses import Loss
 from ASPECTSLib.training.options import TrainingOptions
 from ASPECTSLib.training.standing import Standing, TrainingResult, from_state, to_state
-from ASPECTSLib.training.validation import Tally, Validation
+from ASPECTSLib.training.validation import Measure, Tally, Validation, dice_by_class
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 WEIGHTS_FILE = "weights.safetensors"
@@ -60,6 +60,11 @@ class Trainer:
         Of the run.
     folder
         Where the files go; made if need be.
+
+    Attributes
+    ----------
+    measure
+        What a validation measures of each case; Dice by class unless set.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Trainer:
         self.validation = validation
         self.options = options
         self.folder = folder
+        self.measure: Measure = dice_by_class
 
     def run(self, progress: Progress | None = None, *, resume: bool = False) -> TrainingResult:
         """Train to the end.
@@ -226,7 +232,7 @@ class _Run:
 
     @torch.inference_mode()
     def _validate(self) -> Validation:
-        tally = Tally()
+        tally = Tally(self._trainer.measure)
         for batch, counts in zip(self._cases, self._case_indices.counts, strict=True):
             self._check()
             logits, loss = self._learner.loss_of(self._learner.averaged, batch)

@@ -10,6 +10,10 @@ import torch
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.training.losses import IGNORED
 
+Measure = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""What is measured of a case: from logits (1, C, ...) and labels (1, ...) to float64, shape (classes,), on the CPU, NaN
+where the case tells nothing of a class; class 0 does not count."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -44,9 +48,16 @@ class Validation:
 
 
 class Tally:
-    """Sums of losses and Dice over cases."""
+    """Sums of losses and Dice over cases.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    measure
+        `dice_by_class`, or what a task has in its place.
+    """
+
+    def __init__(self, measure: Measure) -> None:
+        self._measure = measure
         self._sums: torch.Tensor | None = None
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor, loss: float, *, counts: bool) -> None:
@@ -54,16 +65,14 @@ class Tally:
 
         Parameters
         ----------
-        logits
-            Shape (1, C, D, H, W).
-        labels
-            Shape (1, D, H, W).
+        logits, labels
+            As the measure takes them.
         loss
             Of the case.
         counts
             Whether it is to be counted; one that is not only tells how many classes there are.
         """
-        dice = dice_by_class(logits, labels)
+        dice = self._measure(logits, labels)
         there = dice.isfinite()
         head = dice.new_tensor([loss, 1.0])
         case = torch.cat((head, torch.where(there, dice, 0.0), there.double()))

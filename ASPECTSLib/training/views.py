@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.asymmetry_inputs import PAIRS, SIDES, PatchSpec
 from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS
 from ASPECTSLib.inference.inputs import (
     BRAIN_SHAPE,
@@ -25,9 +27,17 @@ from ASPECTSLib.inference.inputs import (
     on_grid,
     region_grid,
 )
+from ASPECTSLib.inference.slice_finder_inputs import WINDOWS_HU
+from ASPECTSLib.inference.slice_inputs import ANATOMY_SLICE_CHANNELS, INFARCT_SLICE_CHANNELS
+from ASPECTSLib.inference.slices import CODES
 from ASPECTSLib.synthesis.draw import Draw
+from ASPECTSLib.training.asymmetry_loss import called_rightly
+from ASPECTSLib.training.asymmetry_view import look_at_pair
 from ASPECTSLib.training.infarct_view import look_at_infarct
 from ASPECTSLib.training.labelled import Labelled
+from ASPECTSLib.training.slice_finder_view import look_at_slices, nearness
+from ASPECTSLib.training.slice_views import look_at_infarct_slices, look_at_region_slices
+from ASPECTSLib.training.validation import Measure, dice_by_class
 
 _GAIN, _GAMMA = (0.85, 1.18), (0.85, 1.18)
 _SHIFT = 0.04  # 3 HU of the brain window
@@ -46,12 +56,26 @@ class View:
     channels, classes
         Of the network.
     look
-        Returns image (channels, k, j, i), float32, and labels (k, j, i), uint8.
+        Returns image (channels, k, j, i), float32, and labels, uint8, as the task's loss takes them; (k, j, i) in
+        segmentation.
+    measure
+        Of the validation.
+    validation_looks
+        How often each patient is looked at in the validation: more than once where a look shows one region.
+    of_patches
+        Makes the view for other patches, where the recipe says how they are cut.
     """
 
     channels: int
     classes: int
     look: Callable[[Labelled, RegionPrior, Draw], tuple[NDArray[np.float32], NDArray[np.uint8]]]
+    measure: Measure = dice_by_class
+    validation_looks: int = 1
+    of_patches: Callable[[PatchSpec], View] | None = None
+
+    def cut_as(self, patches: PatchSpec) -> View:
+        """Return the view for a recipe's patches; it is the same where nothing is cut."""
+        return self if self.of_patches is None else self.of_patches(patches)
 
 
 def look_at_brain(
@@ -90,12 +114,28 @@ def look_at_regions_finely(
     return fine_channels(image, prior), labels
 
 
+def _asymmetry_view(task: str, patches: PatchSpec | None = None) -> View:
+    spec, codes = patches or PatchSpec(), PAIRS[task]
+    return View(
+        spec.channels,
+        len(SIDES),
+        partial(look_at_pair, codes=codes, spec=spec),
+        called_rightly,
+        validation_looks=2 * len(codes),
+        of_patches=partial(_asymmetry_view, task),
+    )
+
+
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "brain": View(1, 2, look_at_brain),
         "infarct": View(INFARCT_CHANNELS, 2, look_at_infarct),
+        "ncct-anatomy": View(ANATOMY_SLICE_CHANNELS, len(CODES) + 1, look_at_region_slices),
+        "ncct-infarct": View(INFARCT_SLICE_CHANNELS, 2, look_at_infarct_slices),
         "regions-coarse": View(4 + REST_OF_BRAIN + 1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
         "regions-fine": View(4 + len(REGIONS) + 1, len(REGIONS) + 1, look_at_regions_finely),
+        "slice-finder": View(len(WINDOWS_HU), 2, look_at_slices, nearness),
+        **{task: _asymmetry_view(task) for task in PAIRS},
     }
 )
 """By the task of a model."""

@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 from view_fixtures import add_volume, phantom
 
+from ASPECTSLib.report.looks import HeatKind
 from ASPECTSSlicer.appearance import (
     WINDOWS,
     Window,
@@ -76,22 +77,22 @@ def test_volume_that_is_not_shown_yet_gets_a_window(scene):
 
 def test_heat_maps_of_a_scene_share_colours_that_are_not_saved(scene, volume_node):
     other = add_volume(scene, phantom())
-    colourHeatmap(volume_node, "NCCT")
-    colourHeatmap(other, "NCCT")
+    colourHeatmap(volume_node, HeatKind.DIFFERENCE)
+    colourHeatmap(other, HeatKind.DIFFERENCE)
     colours = volume_node.GetDisplayNode().GetColorNode()
     assert other.GetDisplayNode().GetColorNode() is colours
     assert not colours.GetSaveWithScene()
 
 
 def test_heat_map_is_transparent_around_zero_only(volume_node):
-    colourHeatmap(volume_node, "NCCT")
+    colourHeatmap(volume_node, HeatKind.DIFFERENCE)
     assert [n for n, entry in enumerate(_entries(volume_node)) if entry[3] == 0] == [127, 128]
 
 
 def test_probabilities_are_shown_from_zero_to_one_in_colours_of_their_own(scene, volume_node):
     difference = add_volume(scene, phantom())
-    colourHeatmap(difference, "NCCT")
-    colourHeatmap(volume_node, "DWI")
+    colourHeatmap(difference, HeatKind.DIFFERENCE)
+    colourHeatmap(volume_node, HeatKind.PROBABILITY)
     display = volume_node.GetDisplayNode()
     assert (display.GetWindow(), display.GetLevel()) == (1.0, 0.5)
     assert display.GetColorNode() is not difference.GetDisplayNode().GetColorNode()
@@ -103,7 +104,7 @@ def test_probabilities_are_shown_from_zero_to_one_in_colours_of_their_own(scene,
 
 def test_probabilities_have_the_colours_of_the_report(volume_node):
     matplotlib = pytest.importorskip("matplotlib")
-    colourHeatmap(volume_node, "DWI")
+    colourHeatmap(volume_node, HeatKind.PROBABILITY)
     expected = matplotlib.colormaps["inferno"](np.linspace(0, 1, 256))[:, :3]
     np.testing.assert_allclose(np.array(_entries(volume_node))[:, :3], expected, atol=0.03)
 

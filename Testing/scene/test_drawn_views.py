@@ -27,6 +27,7 @@ from view_fixtures import (
 
 from ASPECTSLib.atlas.regions import Level
 from ASPECTSLib.geometry import apply_affine
+from ASPECTSLib.report.looks import HeatKind
 from ASPECTSSlicer.appearance import (
     COMPARED_COLOUR,
     LEFT_OUT_COLOUR,
@@ -221,7 +222,7 @@ def test_heat_map_has_the_colours_of_the_report(drawn, scan, difference_hu, colo
     del scan
     array = np.full((12, 50, 40), difference_hu, np.float32)
     heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
-    colourHeatmap(heatmap, "NCCT")
+    colourHeatmap(heatmap, HeatKind.DIFFERENCE)
     setHeatmap(drawn.scene, heatmap, 1.0)
     drawn_colour = pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True)
     assert drawn_colour == pytest.approx(colour, abs=4)
@@ -232,7 +233,7 @@ def test_heat_map_leaves_what_was_not_compared_unpainted(drawn, scan):
     array = np.zeros((12, 50, 40), np.float32)
     array[:, :, :20] = -5.0
     heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
-    colourHeatmap(heatmap, "NCCT")
+    colourHeatmap(heatmap, HeatKind.DIFFERENCE)
     setHeatmap(drawn.scene, heatmap, 1.0)
     value = LEVEL_VALUES[Level.GANGLIONIC]
     assert pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True) == grey(value)
@@ -245,7 +246,7 @@ def test_small_probabilities_leave_the_scan_as_it_is(drawn, scan):
     array = np.full((12, 50, 40), 0.05, np.float32)
     array[:, :, :20] = 1.0
     heatmap = add_volume(drawn.scene, phantom().with_array(array), "heat")
-    colourHeatmap(heatmap, "DWI")
+    colourHeatmap(heatmap, HeatKind.PROBABILITY)
     setHeatmap(drawn.scene, heatmap, 1.0)
     value = LEVEL_VALUES[Level.GANGLIONIC]
     assert pixel(drawn, Level.GANGLIONIC, MIDDLE_RAS, annotated=True) == grey(value)

@@ -12,6 +12,7 @@ pytest.importorskip("slicer", reason="needs the package slicer-core")
 from slicer.util import arrayFromVolume
 
 from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.report.looks import HeatKind
 from ASPECTSSlicer.appearance import colourHeatmap
 from ASPECTSSlicer.grids import imageArray, nodeAffine, readVolume
 from ASPECTSSlicer.layers import infarctMask, regionLabels
@@ -65,7 +66,7 @@ def test_scene_file_brings_everything_back(application_scene, add_volume, folder
     assert nodes.heatmap.GetAttribute("ASPECTS.role") == "heatmap"
     assert _segments(nodes) == _segments(before)
     assert _cells(nodes.table) == _cells(before.table)
-    colourHeatmap(nodes.heatmap, "NCCT")  # its colours are not saved
+    colourHeatmap(nodes.heatmap, HeatKind.DIFFERENCE)  # its colours are not saved
     assert nodes.heatmap.GetDisplayNode().GetColorNode().GetNumberOfColors() == 256
     fill = nodes.regions.GetDisplayNode().GetSegmentOpacity2DFill
     assert [fill("L_left"), fill("L_right")] == [0.4, 0.0]

@@ -47,6 +47,16 @@ def test_a_source_without_doi_is_written_without_doi():
     assert json.loads(card.to_json())["training"]["data"] == [SOURCE]
 
 
+def test_a_card_keeps_its_calibration_and_needs_none():
+    calibration = {"temperature": 1.5, "offset": -0.2, "threshold": {"M1": 0.4}}
+    card = read(content(calibration=calibration))
+    assert card.calibration.threshold_of("M1") == 0.4
+    assert json.loads(card.to_json())["calibration"] == calibration
+    assert read(content()).calibration is None
+    assert read(content(calibration=None)).calibration is None
+    refusal(content(calibration={"temperature": -1}), "temperature above 0")
+
+
 def test_a_model_without_metrics_says_so():
     assert read(content(metrics=[])).metrics == ()
 

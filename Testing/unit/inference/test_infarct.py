@@ -110,7 +110,7 @@ def test_the_adc_is_seen_and_said_to_be_there():
     predict_infarct(network, head.dwi, head.adc, head.brain)
     signal, adc, given = network.seen[0][0]
     assert (given == 1.0).all()
-    assert float(adc.max()) == pytest.approx(0.8)
+    assert float(adc.max()) == pytest.approx(0.8, rel=0.03)
     assert float(signal.max()) == pytest.approx(BRIGHT / 2, rel=0.02)
 
 

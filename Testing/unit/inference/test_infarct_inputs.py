@@ -9,9 +9,11 @@ from ASPECTSLib.geometry import Volume, apply_affine, centred_affine, resample
 from ASPECTSLib.inference.infarct_inputs import (
     INFARCT_CHANNELS,
     INFARCT_SPACING_MM,
+    Typical,
     infarct_channels,
     infarct_grid,
-    typical_signal,
+    infarct_grid_of,
+    typical_of,
 )
 
 SHAPE, SPACING_MM = (34, 70, 60), np.array([3.0, 3.0, 5.0])
@@ -63,38 +65,63 @@ def test_the_mirrored_brain_has_the_mirrored_grid():
     np.testing.assert_allclose(ends_mm(other)[::-1, 0], -ends_mm(plain)[:, 0], atol=1e-6)
 
 
+def test_a_grid_of_a_given_shape_has_the_same_middle():
+    grid = infarct_grid_of(brain(), (40, 50, 60))
+    assert grid.array.shape == (40, 50, 60)
+    np.testing.assert_allclose(
+        ends_mm(grid).mean(axis=0), ends_mm(infarct_grid(brain(), DIVISOR)).mean(axis=0)
+    )
+
+
 def test_the_typical_signal_is_the_median_of_the_brain():
     inside = brain().array
     rng = np.random.default_rng(0)
     signal = np.where(inside, rng.normal(300.0, 30.0, SHAPE), 5000.0)
-    assert typical_signal(brain().with_array(signal), inside) == pytest.approx(300.0, rel=0.01)
+    typical = typical_of(brain().with_array(signal), None, inside)
+    assert typical.signal == pytest.approx(300.0, rel=0.01)
+    assert typical.adc == 0.0
+
+
+def test_the_typical_adc_is_the_commonest_of_the_brain():
+    inside = brain().array
+    adc = np.where(inside, 750.0, 3000.0)
+    adc[inside] = np.where(np.arange(inside.sum()) % 3, 750.0, 2500.0)
+    typical = typical_of(brain().with_array(np.ones(SHAPE)), brain().with_array(adc), inside)
+    assert typical.adc == pytest.approx(750.0, rel=0.02)
 
 
 @pytest.mark.parametrize("signal", [0.0, -3.0])
 def test_a_brain_without_signal_is_refused(signal):
     with pytest.raises(ContentRefusedError, match="expected a brain with signal") as refused:
-        typical_signal(brain().with_array(np.full(SHAPE, signal)), brain().array)
+        typical_of(brain().with_array(np.full(SHAPE, signal)), None, brain().array)
     assert refused.value.code is ErrorCode.NO_SIGNAL
 
 
 def test_no_brain_is_refused():
     with pytest.raises(ContentRefusedError, match="expected a brain with signal"):
-        typical_signal(brain().with_array(np.ones(SHAPE)), np.zeros(SHAPE, bool))
+        typical_of(brain().with_array(np.ones(SHAPE)), None, np.zeros(SHAPE, bool))
 
 
 def test_signal_is_seen_in_multiples_of_the_brain_up_to_a_limit():
     dwi = np.array([-50.0, 0.0, 100.0, 200.0, 400.0, 9000.0], np.float32).reshape(1, 2, 3)
-    channels = infarct_channels(dwi, None, 200.0)
+    channels = infarct_channels(dwi, None, Typical(200.0, 0.0))
     assert channels.shape == (INFARCT_CHANNELS, 1, 2, 3)
     assert channels.dtype == np.float32
     np.testing.assert_allclose(channels[0].ravel(), [0.0, 0.0, 0.25, 0.5, 1.0, 2.5])
     assert not channels[1:].any()
 
 
-def test_adc_is_seen_in_thousandths_up_to_free_water_and_said_to_be_there():
+@pytest.mark.parametrize("scale", [1.0, 1.47])
+def test_adc_is_seen_beside_that_of_healthy_brain_up_to_free_water(scale):
     dwi = np.full((1, 1, 4), 200.0, np.float32)
-    adc = np.array([-5.0, 0.0, 800.0, 3900.0], np.float32).reshape(1, 1, 4)
-    channels = infarct_channels(dwi, adc, 200.0)
-    np.testing.assert_allclose(channels[1].ravel(), [0.0, 0.0, 0.8, 3.0])
+    adc = scale * np.array([-5.0, 0.0, 800.0, 3900.0], np.float32).reshape(1, 1, 4)
+    channels = infarct_channels(dwi, adc, Typical(200.0, scale * 800.0))
+    np.testing.assert_allclose(channels[1].ravel(), [0.0, 0.0, 0.8, 3.0], rtol=1e-6)
     np.testing.assert_array_equal(channels[2], 1.0)
-    np.testing.assert_array_equal(channels[0], infarct_channels(dwi, None, 200.0)[0])
+    without = infarct_channels(dwi, None, Typical(200.0, 0.0))
+    np.testing.assert_array_equal(channels[0], without[0])
+
+
+def test_a_map_of_which_nothing_is_known_in_the_brain_counts_as_none():
+    dwi, adc = (np.full((1, 1, 4), value, np.float32) for value in (200.0, 0.0))
+    assert not infarct_channels(dwi, adc, Typical(200.0, 0.0))[1:].any()

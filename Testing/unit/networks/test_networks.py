@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ASPECTSLib.errors import ErrorCode, UsageError
-from ASPECTSLib.networks.build import ARCHITECTURES, build_network
+from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.networks.unet3d import UNet3D
 from ASPECTSLib.networks.vbnet import Bottleneck, VBNet
 
@@ -121,7 +121,7 @@ def test_same_seed_gives_same_weights():
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("architecture", ["prior-vbnet", "unet3d", "vbnet"])
 def test_options_default_to_a_usable_network(architecture):
     network = build_network(architecture, {"in_channels": 3, "out_channels": 2})
     assert network.divisor[1:] in {(8, 8), (16, 16)}
@@ -130,7 +130,7 @@ def test_options_default_to_a_usable_network(architecture):
 @pytest.mark.parametrize(
     ("architecture", "options", "words"),
     [
-        ("resnet", {}, "architecture of prior-vbnet, unet3d, vbnet, got resnet"),
+        ("resnet", {}, "architecture of .*, vbnet, got resnet"),
         ("vbnet", {"depth": 3}, "options of in_channels, .* got depth"),
         ("vbnet", {"widths": 16}, "a list of numbers for widths, got 16"),
         ("vbnet", {"bottleneck": [4]}, "one value for bottleneck"),

@@ -63,7 +63,7 @@ def test_tensors_and_labels_of_any_integers_are_taken():
     "samples",
     [
         [sample(2, 2, 2), sample(2, 2, 4)],
-        [sample(2, 2, 2, labels=(2, 2, 4))],
+        [sample(2, 2, 2), sample(2, 2, 2, labels=(2, 2, 4))],
         [sample(2, 2)],
         [sample(2, 2, 2), sample(2, 2, 2, channels=2)],
     ],

@@ -9,6 +9,7 @@ from cohort_phantoms import write_labelled_scan
 from scipy import ndimage
 
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
+from ASPECTSLib.inference.asymmetry_inputs import OUTSIDE
 from ASPECTSLib.inference.inputs import REST_OF_BRAIN, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.training.cohort import Cohort, read_cohort
@@ -81,7 +82,7 @@ def test_a_sample_depends_on_its_index_only(folder, prior, task):
     assert not torch.equal(one[8]["image"], later["image"])
     assert later["image"].dtype == torch.float32
     assert later["labels"].dtype == torch.uint8
-    assert later["image"].shape == (VIEWS[task].channels, *later["labels"].shape)
+    assert len(later["image"]) == VIEWS[task].channels
 
 
 def test_all_scans_come_before_one_comes_again(folder, prior, monkeypatch):
@@ -130,6 +131,15 @@ def test_without_a_brain_mask_the_rest_of_the_head_is_unknown(folder, prior):
     assert not np.isin(without, (0, IGNORED))[np.isin(with_mask, range(1, 21))].all()
 
 
+def test_regions_are_compared_in_the_brain_also_where_there_is_no_mask_of_it(folder, prior):
+    scans, view = read_cohort(folder).scans, VIEWS["asymmetry-cortical"]
+    for scan in scans[3:]:
+        image = CohortDataset([scan], view, prior, (0, 1), 4)[2]["image"][0]
+        assert 0.05 < (image == OUTSIDE).float().mean() < 0.9
+        # Skull would be at the upper end of the window.
+        assert (image == 1.0).float().mean() < 0.02
+
+
 def test_the_inside_of_a_head_includes_its_dark_parts():
     image = np.zeros((2, 9, 9), np.float32)
     image[:, 2:7, 2:7] = 0.5
@@ -160,6 +170,8 @@ def test_the_brain_is_not_learned_without_masks(folder, atlas):
         ("regions-coarse", "regions", "regions"),
         ("regions-fine", "regions", "regions"),
         ("infarct", "infarct", "an infarct mask"),
+        ("asymmetry-cortical", "infarct", "an infarct mask"),
+        ("asymmetry-subcortical", "regions", "regions"),
     ],
 )
 def test_a_scan_without_the_labels_of_the_task_is_named(folder, atlas, task, name, what):

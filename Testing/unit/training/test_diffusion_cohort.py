@@ -26,9 +26,9 @@ from ASPECTSLib.training.cohort_samples import (
     prepare_cohort,
 )
 from ASPECTSLib.training.cohort_scan import read_labelled
-from ASPECTSLib.training.infarct_view import PART_SHAPE
+from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 from ASPECTSLib.training.recipe import parse_recipe
-from ASPECTSLib.training.views import VIEWS, View
+from ASPECTSLib.training.views import VIEWS
 
 RECIPE = """
 name = "tiny"
@@ -116,7 +116,7 @@ def test_without_a_brain_mask_the_signal_of_the_brain_is_found_all_the_same(tmp_
     write_diffusion_scan(tmp_path, names=names)
     read = volumes(tmp_path)
     image, brain = (labelled_diffusion()[name].array for name in ("image", "brain"))
-    typical = labelled_scan(read, Modality.DWI).typical_signal
+    typical = labelled_scan(read, Modality.DWI).typical.signal
     assert typical == pytest.approx(np.median(image[brain > 0]), rel=0.1)
     # Scalp, skull and noise make the outline of the head another thing.
     head = inside_head(intensities(read.image, Modality.DWI).array)
@@ -184,17 +184,13 @@ def test_scans_in_any_order_of_axes_give_the_same_samples(tmp_path, prior, order
 
 def test_samples_show_the_infarct_where_it_is_bright(tmp_path, prior):
     write_diffusion_scan(tmp_path)
-    samples = CohortDataset(read_cohort(tmp_path).scans, VIEWS["infarct"], prior, (0, 1), 5)
-    shown = 0
-    for index in range(5):
+    samples = CohortDataset(read_cohort(tmp_path).scans, VIEWS["infarct"], prior, (0, 1), 3)
+    for index in range(3):
         image, labels = samples[index]["image"].numpy(), samples[index]["labels"].numpy()
-        assert image.shape == (INFARCT_CHANNELS, *PART_SHAPE)
+        assert image.shape == (INFARCT_CHANNELS, *WHOLE_SHAPE)
         inside = labels > 0
-        if inside.sum() > 500:
-            shown += 1
-            rest = (image[0] > 0.3) & ~inside
-            assert np.median(image[0][inside]) > 1.2 * np.median(image[0][rest])
-    assert shown >= 2
+        rest = (image[0] > 0.3) & ~inside
+        assert np.median(image[0][inside]) > 1.2 * np.median(image[0][rest])
 
 
 def test_a_recipe_learns_infarcts_of_a_cohort_with_healthy_patients(tmp_path, atlas):
@@ -205,30 +201,9 @@ def test_a_recipe_learns_infarcts_of_a_cohort_with_healthy_patients(tmp_path, at
     sample = prepared.training[0]
     with torch.inference_mode():
         logits = prepared.network(sample["image"][None])
-    assert logits.shape == (1, 2, *PART_SHAPE)
-    # What the Dice of the validation is taken of is there.
+    assert logits.shape == (1, 2, *WHOLE_SHAPE)
     seen = [prepared.validation[n]["labels"].any() for n in range(len(prepared.validation))]
     assert any(seen)
-
-
-def test_a_validation_looks_until_it_sees_the_infarct(tmp_path, atlas, monkeypatch):
-    """Parts of one scan may miss its infarct; a Dice of nothing would end the training."""
-    for name in ("one", "two"):
-        write_diffusion_scan(tmp_path / "cohort", name)
-    looked = []
-
-    def look(_scan, _prior, _draw):
-        looked.append(1)
-        labels = np.full((2, 2, 2), len(looked) == 5, np.uint8)
-        return np.zeros((3, 2, 2, 2), np.float32), labels
-
-    view = View(INFARCT_CHANNELS, 2, look)
-    monkeypatch.setattr("ASPECTSLib.training.cohort_samples.view_of", lambda _task: view)
-    prepared = prepare_cohort(recipe(), read_cohort(tmp_path / "cohort"), atlas)
-    assert len(prepared.validation) == 5
-    looked[:] = [1] * 99
-    with pytest.raises(InputRefusedError, match="where the network looks in the validation"):
-        prepare_cohort(recipe(), read_cohort(tmp_path / "cohort"), atlas)
 
 
 def test_a_scan_without_infarct_mask_is_named_before_training(tmp_path, atlas):
@@ -282,4 +257,4 @@ def test_a_synthetic_cohort_of_dwi_is_learned_from(tmp_path, atlas):
     brain = read.brain.array > 0
     assert 600 < np.median(read.adc.array[brain]) < 1300
     prepared = prepare_cohort(recipe(), cohort, atlas)
-    assert prepared.training[0]["image"].shape == (INFARCT_CHANNELS, *PART_SHAPE)
+    assert prepared.training[0]["image"].shape == (INFARCT_CHANNELS, *WHOLE_SHAPE)

@@ -49,7 +49,7 @@ device = "cpu"
 @pytest.fixture(autouse=True)
 def made_fast(monkeypatch):
     """Show small parts of heads, and leave the slow imports and drawings out."""
-    monkeypatch.setattr("ASPECTSLib.training.infarct_view.PART_SHAPE", (24, 48, 48))
+    monkeypatch.setattr("ASPECTSLib.training.infarct_view.WHOLE_SHAPE", (48, 64, 64))
     monkeypatch.setattr("ASPECTSLib.training.log._open_events", lambda _folder, _step: None)
     monkeypatch.setattr("ASPECTSLib.training.trainer.draw_curves", lambda _series, _path: ())
 

@@ -13,7 +13,7 @@ from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
-from ASPECTSLib.training.infarct_view import PART_SHAPE, look_at_infarct
+from ASPECTSLib.training.infarct_view import WHOLE_SHAPE, look_at_infarct
 from ASPECTSLib.training.labelled import Labelled
 from ASPECTSLib.training.views import VIEWS
 
@@ -57,14 +57,15 @@ def looks(scan):
 def test_samples_have_the_shape_that_the_network_takes(looks):
     assert VIEWS["infarct"].channels == INFARCT_CHANNELS
     for image, labels in looks:
-        assert image.shape == (INFARCT_CHANNELS, *PART_SHAPE)
-        assert labels.shape == PART_SHAPE
+        assert image.shape == (INFARCT_CHANNELS, *WHOLE_SHAPE)
+        assert labels.shape == WHOLE_SHAPE
         assert (image.dtype, labels.dtype) == (np.float32, np.uint8)
         assert np.isfinite(image).all()
 
 
-def test_most_parts_show_the_infarct(looks):
-    assert np.mean([labels.any() for _, labels in looks]) > 0.6
+def test_every_sample_shows_the_whole_infarct(looks):
+    voxels = 4 / 3 * np.pi * (RADIUS_MM / 2) ** 3
+    assert [labels.sum() for _, labels in looks] == pytest.approx([voxels] * len(looks), rel=0.1)
 
 
 def test_labels_lie_on_what_is_bright(looks):
@@ -93,7 +94,7 @@ def test_adc_is_low_where_the_label_is(looks):
 def test_infarcts_are_seen_on_both_sides(looks):
     """One look in two is mirrored; an infarct of the right side then lies on the left."""
     columns = [np.argwhere(labels)[:, 2].mean() for _, labels in looks if labels.sum() > 50]
-    middle = PART_SHAPE[2] / 2
+    middle = WHOLE_SHAPE[2] / 2
     assert min(columns) < middle < max(columns)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ASPECTSLib.atlas.rules import grid_points
-from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.training.labelled import Labelled
@@ -66,7 +65,7 @@ def test_centres_and_volumes_of_the_regions_are_known(scan):
 
 
 def test_the_typical_signal_is_that_of_the_brain(scan):
-    assert scan.typical_signal == SIGNAL
+    assert scan.typical.signal == SIGNAL
 
 
 def test_it_is_measured_where_it_is_said_to_be(scan, asked):
@@ -77,32 +76,18 @@ def test_it_is_measured_where_it_is_said_to_be(scan, asked):
         scan.brain_on,
         measured_in=lambda: ~brain_on(scan.image),
     )
-    assert elsewhere.typical_signal == 3 * SIGNAL
+    assert elsewhere.typical.signal == 3 * SIGNAL
     assert asked.brain == 0
-
-
-def test_points_of_the_infarct_are_its_voxels_in_the_world(scan):
-    points = scan.infarct_points_mm
-    inside = regions_on(scan.image) == 14
-    assert len(points) == inside.sum() > 5
-    assert (np.linalg.norm(points - CENTRES_MM[13], axis=1) < RADIUS_MM).all()
 
 
 def test_what_is_measured_is_measured_once(scan, asked):
     for _ in range(3):
-        assert (scan.typical_signal, len(scan.infarct_points_mm)) != (0.0, 0)
+        assert scan.typical.signal == SIGNAL
         assert scan.centres_mm.shape == (20, 3)
         assert scan.volumes_ml.shape == (20,)
-    assert (asked.regions, asked.brain, asked.infarct) == (1, 1, 1)
+    assert (asked.regions, asked.brain) == (1, 1)
 
 
 def test_nothing_is_measured_before_it_is_asked_for(scan, asked):
     assert scan.adc is None
     assert (asked.regions, asked.brain, asked.infarct) == (0, 0, 0)
-
-
-def test_without_infarct_mask_its_points_are_refused(scan):
-    bare = Labelled(scan.image, scan.modality, scan.regions_on, scan.brain_on)
-    with pytest.raises(UsageError, match="expected scans with infarct masks") as refused:
-        _ = bare.infarct_points_mm
-    assert refused.value.code is ErrorCode.RECIPE_INVALID

@@ -7,6 +7,7 @@ import pytest
 from synthetic_head_phantoms import phantom_anatomy
 
 from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.inference.asymmetry_inputs import PatchSpec
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.vbnet import VBNet
 from ASPECTSLib.synthesis.any_contrast import AnyContrastScanner
@@ -118,6 +119,11 @@ def test_a_table_is_read_into_the_types_of_its_defaults():
         ({"contrast": "t2"}, "data.contrast: expected one of modality, any, got t2"),
         ({"contrast": "any"}, "data.modalities: expected NCCT alone with the contrast any"),
         ({"atlas_heads": 0}, "data.atlas_heads: expected 1 or more, got 0"),
+        ({"patients_at_once": 0}, "data.patients_at_once: expected 1 or more, got 0"),
+        ({"patch_shape": [8, 32]}, r"data.patch_shape: expected a list like \[14, 64, 56\]"),
+        ({"patch_shape": [8, 32, 0]}, r"data.patch: expected shape_kji of 1 or more"),
+        ({"patch_window_hu": [30, -1]}, "data.patch: expected window_hu of a width above 0"),
+        ({"patch_region": 1}, "data.patch_region: expected a value like True, got 1"),
         ({"validation_share": 1.0}, "data.validation_share: expected 0 to less than 1, got 1.0"),
     ],
 )
@@ -205,6 +211,19 @@ def test_training_and_validation_share_neither_patient_nor_anatomy(prepared):
 def test_no_purpose_shares_its_patients_with_another():
     firsts = (TRAINING, VALIDATION, TEST)
     assert all(a != b for a, b in itertools.combinations(firsts, 2))
+
+
+def test_a_recipes_patches_decide_what_is_seen(prepared):
+    text = RECIPE.replace('"brain"', '"asymmetry-cortical"')
+    text = text.replace("looks = 4", "looks = 4\npatients_at_once = 2\npatch_region = false")
+    made = prepared(text.replace("seed = 5", "seed = 5\npatch_shape = [4, 8, 8]"))
+    assert made.options["in_channels"] == 2
+    assert made.measure is VIEWS["asymmetry-cortical"].measure
+    stream, view, _, count = made.training
+    assert view.look.keywords["spec"] == PatchSpec((4, 8, 8), shows_region=False)
+    assert (stream.looks, stream.at_once, count) == (4, 2, 20)
+    stream, _, _, count = made.validation
+    assert (stream.looks, stream.at_once, count) == (12, 1, 3 * 12)
 
 
 def test_without_validation_cases_there_is_no_validation(prepared):

@@ -29,7 +29,7 @@ def test_dice_is_that_computed_by_hand_and_none_where_the_class_is_absent():
 
 
 def test_means_are_over_the_cases_that_have_the_class():
-    tally = Tally()
+    tally = Tally(dice_by_class)
     tally.add(segmented_as(1, 1, 0), voxels(1, 1, 0), 0.5, counts=True)
     tally.add(segmented_as(1, 0, 2), voxels(1, 1, 2), 1.5, counts=True)
     tally.add(segmented_as(0, 0, 2), voxels(0, 0, 0), 1.0, counts=True)
@@ -40,7 +40,7 @@ def test_means_are_over_the_cases_that_have_the_class():
 
 
 def test_repeats_do_not_count():
-    tally = Tally()
+    tally = Tally(dice_by_class)
     tally.add(segmented_as(0), voxels(1), 9.0, counts=False)
     tally.add(segmented_as(1), voxels(1), 1.0, counts=True)
     validation = tally.means(alone)
@@ -48,7 +48,7 @@ def test_repeats_do_not_count():
 
 
 def test_sums_of_other_processes_are_added():
-    tally = Tally()
+    tally = Tally(dice_by_class)
     tally.add(segmented_as(1, classes=2), voxels(1), 1.0, counts=True)
     other = torch.tensor([3.0, 1.0, 0.0, 0.0, 0.0, 1.0])  # loss, cases, Dice and counts by class
     validation = tally.means(lambda sums: sums + other)
@@ -57,7 +57,7 @@ def test_sums_of_other_processes_are_added():
 
 @pytest.mark.parametrize("labels", [None, voxels(0, 0)])
 def test_no_case_or_background_only_is_refused(labels):
-    tally = Tally()
+    tally = Tally(dice_by_class)
     if labels is not None:
         tally.add(segmented_as(0, 1), labels, 0.0, counts=True)
     with pytest.raises(UsageError, match="expected validation cases") as refused:

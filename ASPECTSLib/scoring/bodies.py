@@ -1,0 +1,41 @@
+"""Shapes of bodies in the slice plane, where the resolution of thick slices is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+def disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return a disk in the slice plane as a structuring element, shape (1, j, i).
+
+    Parameters
+    ----------
+    radius_mm
+        Voxels whose centres lie no farther from the middle belong to it.
+    spacing_mm
+        Of the grid, along i, j and k.
+    """
+    reach = np.floor(radius_mm / spacing_mm[:2]).astype(int)
+    i, j = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+    distance_squared = (i * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2
+    return (distance_squared <= radius_mm**2).T[np.newaxis]
+
+
+def largest_radius_mm(body: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> float:
+    """Return the radius of the largest disk that fits in a slice of a body; 0 for an empty one.
+
+    Parameters
+    ----------
+    body
+        bool, shape (k, j, i); what lies beyond the array does not belong to it.
+    spacing_mm
+        Of the grid, along i, j and k.
+    """
+    padded = np.pad(body, ((0, 0), (1, 1), (1, 1)))
+    in_plane = spacing_mm[1::-1]
+    distances = (ndimage.distance_transform_edt(image, sampling=in_plane) for image in padded)
+    farthest = max((float(distance.max()) for distance in distances), default=0.0)
+    # Distances are to the middle of the nearest voxel outside; the border lies half a voxel before it.
+    return max(farthest - float(in_plane.max()) / 2, 0.0)

@@ -1,0 +1,164 @@
+"""What the methods on non-contrast CT share: a head with its regions and its evidence, and what is told of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ASPECTSLib.atlas.atlas import Atlas, load_atlas
+from ASPECTSLib.delineation import Delineation, delineate
+from ASPECTSLib.evidence import (
+    DensityEvidence,
+    Evidence,
+    averaged_slices,
+    compared_map,
+    gather_evidence,
+)
+from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand, paste, resample
+from ASPECTSLib.inference.card import ModelFile
+from ASPECTSLib.io.scan import Scan, ScanNote
+from ASPECTSLib.preprocessing.continuity import check_continuity
+from ASPECTSLib.preprocessing.units import to_hounsfield
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.report.compose import Findings
+from ASPECTSLib.report.looks import HeatKind
+from ASPECTSLib.report.result import CoreInfo, WarningInfo
+from ASPECTSLib.report.writer import StudyImages
+from ASPECTSLib.scoring.asymmetry import side_difference
+from ASPECTSLib.scoring.haemorrhage import largest_hyperdense_ml
+from ASPECTSLib.systems.study import ScoreOptions, is_resampled, key_slices_of, model_infos
+
+
+@dataclass(frozen=True, eq=False)
+class HeadCt:
+    """A head CT, made ready to be scored.
+
+    Parameters
+    ----------
+    scan
+        As it was given.
+    canonical
+        The same in HU, in the image frame.
+    found
+        Its regions.
+    evidence
+        The density of its two sides.
+    notes
+        Of reader and checks.
+    atlas
+        That the regions come from.
+    """
+
+    scan: Scan
+    canonical: CanonicalVolume
+    found: Delineation
+    evidence: DensityEvidence
+    notes: tuple[ScanNote, ...]
+    atlas: Atlas
+
+
+@dataclass(frozen=True, eq=False)
+class Called:
+    """What a method makes of a head CT.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    options
+        Of the run, beside those that all methods have.
+    evidence
+        What its calls rest on.
+    models
+        Networks of its own.
+    heatmap
+        On the grid of the canonical scan.
+    heat_kind
+        What that holds.
+    infarct
+        Mask on the same grid; None where the method segments none.
+    core
+        Of the infarct.
+    warnings
+        Of its own.
+    """
+
+    method: str
+    options: dict[str, Any]
+    evidence: Evidence
+    heatmap: Volume
+    heat_kind: HeatKind
+    models: tuple[ModelFile, ...] = ()
+    infarct: Volume | None = None
+    core: CoreInfo = field(default_factory=CoreInfo)
+    warnings: tuple[WarningInfo, ...] = ()
+
+
+def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> HeadCt:
+    """Find the regions of a head CT, and compare the density of its sides.
+
+    Raises
+    ------
+    InputRefusedError
+        If the scan is not one that can be scored.
+    CancelledError
+        If the work was cancelled.
+    """
+    progress.stage("checking", 0.05)
+    atlas = load_atlas()
+    in_hu, notes = to_hounsfield(scan.volume)
+    canonical = canonicalize(in_hu)
+    jump_notes = check_continuity(canonical.volume)
+    found = delineate(canonical.volume, atlas, options.regions, progress)
+    progress.stage("scoring", 0.80)
+    head = found.prepared
+    evidence = gather_evidence(head.volume, head.mask, averaged_slices(canonical.volume))
+    return HeadCt(scan, canonical, found, evidence, scan.notes + notes + jump_notes, atlas)
+
+
+def difference_map(head: HeadCt) -> Volume:
+    """Return the density less that of the mirrored side, HU, on the grid of the canonical scan."""
+    prepared, grid, evidence = head.found.prepared, head.canonical.volume, head.evidence
+    smoothed = evidence.smoothed
+    reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
+    heatmap = side_difference(smoothed, reflected, evidence.mask.array)
+    difference = paste(heatmap.array, evidence.box, prepared.volume)
+    return expand(difference.array, (1, 1, averaged_slices(grid)), grid)
+
+
+def findings_of(head: HeadCt, called: Called, age_years: float | None) -> Findings:
+    """Return what is told of a head and its calls."""
+    found = head.found
+    infarct = None if called.infarct is None else called.infarct.array
+    return Findings(
+        calls=called.evidence.call_regions(found.labels, infarct),
+        quality=found.quality,
+        midplane=found.prepared.midplane,
+        heatmap=called.heat_kind,
+        hyperdense_ml=largest_hyperdense_ml(head.evidence.smoothed, head.evidence.mask.array),
+        key_slices=key_slices_of(head.canonical, found),
+        method=called.method,
+        options={"age_years": age_years, "regions": found.source.value, **called.options},
+        models=model_infos((*called.models, *found.models)),
+        agreement=found.agreement,
+        regions_doubtful=found.is_doubtful,
+        atlas=head.atlas,
+        notes=head.notes,
+        core=called.core,
+        warnings=called.warnings,
+    )
+
+
+def images_of(head: HeadCt, called: Called) -> StudyImages:
+    """Return the images of a study, on the grid of the scan as it was given."""
+    grid, restore = head.canonical.volume, head.canonical.restore
+    compared = compared_map(head.evidence, head.found.prepared.volume, grid)
+    infarct = None if called.infarct is None else restore(called.infarct.array.astype("uint8"))
+    return StudyImages(
+        scan=restore(grid.array),
+        regions=restore(head.found.labels.array),
+        heatmap=restore(called.heatmap.array),
+        compared=restore(compared.array),
+        infarct=infarct,
+        scan_is_resampled=is_resampled(head.scan),
+    )

@@ -1,0 +1,28 @@
+"""The models that a method cannot do without."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ASPECTSLib.errors import ErrorCode, ResourceError
+
+if TYPE_CHECKING:
+    from ASPECTSLib.inference.card import ModelFile
+
+
+def required_models(method: str, names: Sequence[str]) -> dict[str, ModelFile]:
+    """Return the models of a method by name.
+
+    Raises
+    ------
+    ResourceError
+        TORCH_MISSING if PyTorch is not installed; else as `ASPECTSLib.inference.registry.find_model`.
+    """
+    if importlib.util.find_spec("torch") is None:
+        message = f"expected PyTorch for the method {method}, which is not installed"
+        raise ResourceError(ErrorCode.TORCH_MISSING, message)
+    from ASPECTSLib.inference.registry import find_model
+
+    return {name: find_model(name) for name in names}

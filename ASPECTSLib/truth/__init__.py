@@ -1,0 +1,1 @@
+"""Truth for training, region by region, made of a perfusion map or of an infarct mask."""

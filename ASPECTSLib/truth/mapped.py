@@ -1,0 +1,233 @@
+"""A scan with its brain and its twenty regions, whatever its modality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.delineation import (
+    Brain,
+    Delineation,
+    PreparedHead,
+    RegionSource,
+    delineate,
+    find_regions,
+)
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
+from ASPECTSLib.evidence import averaged_slices
+from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand
+from ASPECTSLib.inference.pose import levelled, levelled_template
+from ASPECTSLib.io.scan import Modality, Scan, ScanNote
+from ASPECTSLib.methods import DWI_UNET3D
+from ASPECTSLib.preprocessing.continuity import check_continuity
+from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
+from ASPECTSLib.preprocessing.diffusion_content import check_diffusion
+from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
+from ASPECTSLib.preprocessing.midplane import find_midplane
+from ASPECTSLib.preprocessing.units import to_hounsfield
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.systems.diffusion import BRAIN_ML, BRAIN_MODEL
+from ASPECTSLib.systems.models import required_models
+from ASPECTSLib.truth.checks import refuse_misplaced
+
+if TYPE_CHECKING:
+    from ASPECTSLib.inference.card import ModelFile
+
+_GREY_LEVELS = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class MappedScan:
+    """A scan with its regions, in the image frame.
+
+    Parameters
+    ----------
+    modality
+        Of the scan.
+    canonical
+        The scan in the image frame, HU for CT, and the way back to its own grid.
+    found
+        Regions, and the midplane.
+    brain
+        bool mask on the scan's own slices.
+    adc
+        Of diffusion MRI: float32 on the same grid, 1e-6 mm2/s, 0 where unknown; None where there is none.
+    models
+        The networks that took part.
+    notes
+        What was changed or assumed.
+    """
+
+    modality: Modality
+    canonical: CanonicalVolume
+    found: Delineation
+    brain: NDArray[np.bool_]
+    adc: NDArray[np.float32] | None = None
+    models: tuple[ModelFile, ...] = ()
+    notes: tuple[ScanNote, ...] = ()
+
+    @property
+    def grid(self) -> Volume:
+        """The scan in the image frame."""
+        return self.canonical.volume
+
+
+def map_ct(scan: Scan, atlas: Atlas, source: RegionSource, progress: Progress) -> MappedScan:
+    """Find brain and regions of a non-contrast head CT.
+
+    Parameters
+    ----------
+    scan
+        As read by `ASPECTSLib.io.scan.read_scan`.
+    atlas, source, progress
+        As in `ASPECTSLib.delineation.delineate`.
+
+    Raises
+    ------
+    InputRefusedError
+        If the scan is no head CT, or not whole; LOW_REGISTRATION_QUALITY if the atlas does not fit.
+    """
+    in_hu, notes = to_hounsfield(scan.volume)
+    canonical = canonicalize(in_hu)
+    notes = (*scan.notes, *notes, *check_continuity(canonical.volume))
+    found = delineate(canonical.volume, atlas, source, progress)
+    _refuse_misfit(found)
+    slices = (1, 1, averaged_slices(canonical.volume))
+    brain = expand(found.prepared.mask.array, slices, canonical.volume).array
+    return MappedScan(Modality.NCCT, canonical, found, brain, models=found.models, notes=notes)
+
+
+def map_diffusion(
+    scan: Scan, infarct: Volume, atlas: Atlas, source: RegionSource, progress: Progress
+) -> MappedScan:
+    """Find brain and regions of diffusion-weighted MRI as the method `dwi-unet3d` does, with a known infarct.
+
+    Parameters
+    ----------
+    scan
+        As read by `ASPECTSLib.io.diffusion.read_diffusion`.
+    infarct
+        bool mask on the scan's grid: filled with usual tissue for the registration, which knows none.
+    atlas, source, progress
+        As in `ASPECTSLib.delineation.find_regions`.
+
+    Raises
+    ------
+    InputRefusedError
+        If the scan is none of diffusion, or has no brain; LOW_REGISTRATION_QUALITY if the atlas does not fit.
+    ResourceError
+        If PyTorch or the model of the brain mask is missing or damaged.
+    """
+    notes = check_diffusion(scan.volume, scan.companions.get(Modality.ADC))
+    model = required_models(DWI_UNET3D, (BRAIN_MODEL,))[BRAIN_MODEL]
+    signal = np.nan_to_num(scan.volume.array.astype(np.float32), posinf=0.0, neginf=0.0)
+    canonical = canonicalize(scan.volume.with_array(signal.clip(min=0)))
+    progress.stage("brain mask", 0.10)
+    seen = _brain_of_diffusion(canonical.volume, model)
+    diffusion = prepare_diffusion(scan, canonical.restore(seen).array)
+    marked = canonical.reorder(infarct.array)
+    refuse_misplaced(infarct, canonical.restore(seen))
+    brain = seen | marked  # the mask may leave out bright cortex
+    typical = np.float32(np.median(canonical.volume.array[seen]))
+    filled = canonical.volume.with_array(np.where(marked, typical, canonical.volume.array))
+    found = map_stripped(filled, brain, Modality.DWI, atlas, source, progress)
+    adc = None if diffusion.adc is None else canonical.reorder(diffusion.adc.array)
+    return MappedScan(
+        Modality.DWI,
+        canonical,
+        found,
+        brain,
+        adc,
+        (model, *found.models),
+        (*scan.notes, *notes, *diffusion.notes),
+    )
+
+
+def map_stripped(
+    image: Volume,
+    brain: NDArray[np.bool_],
+    modality: Modality,
+    atlas: Atlas,
+    source: RegionSource,
+    progress: Progress,
+) -> Delineation:
+    """Find the regions of a brain whose skull is not seen, in one handedness for it and its mirror image.
+
+    Parameters
+    ----------
+    image
+        In the image frame, any unit; infarcts filled with usual tissue.
+    brain
+        bool mask on its grid.
+    modality
+        In whose contrast the atlas is registered.
+    atlas, source, progress
+        As in `ASPECTSLib.delineation.find_regions`.
+
+    Raises
+    ------
+    InputRefusedError
+        PARTIAL_COVERAGE if not all regions lie in the scan, LOW_REGISTRATION_QUALITY if the atlas does not fit.
+    """
+    mask = image.with_array(brain)
+    level = float(np.median(image.array[brain]))
+    # In whole numbers, of which sums are exact.
+    scaled = image.with_array(np.rint(image.array * (_GREY_LEVELS / level)))
+    if is_heavier_on_the_left(scaled):
+        seen = _brain(mirror(image), mirror(mask), modality, atlas, progress)
+        found = find_regions(seen, atlas, source, progress).mirrored()
+    else:
+        seen = _brain(image, mask, modality, atlas, progress)
+        found = find_regions(seen, atlas, source, progress)
+    _refuse_misfit(found)
+    return found
+
+
+def check_brain_volume(mask: Volume) -> None:
+    """Refuse a mask that holds no adult brain.
+
+    Raises
+    ------
+    ContentRefusedError
+        NO_BRAIN.
+    """
+    volume_ml = float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml
+    lowest, highest = BRAIN_ML
+    if not lowest <= volume_ml <= highest:
+        message = f"expected a brain of {lowest:.0f} to {highest:.0f} mL, found {volume_ml:.0f} mL"
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
+
+
+def _brain(
+    image: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress
+) -> Brain:
+    progress.stage("symmetric pose", 0.18)
+    fixed = levelled(image, mask.array)
+    prepared = PreparedHead(image, mask, find_midplane(fixed))
+    return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
+
+
+def _refuse_misfit(found: Delineation) -> None:
+    """Refuse a head whose regions are not to be relied on: nobody looks at each case of a cohort."""
+    if found.quality.failures:
+        reasons = "; ".join(found.quality.failures)
+        message = f"expected a head that the atlas fits, got one that it does not: {reasons}"
+        raise ContentRefusedError(ErrorCode.LOW_REGISTRATION_QUALITY, message)
+
+
+def _brain_of_diffusion(dwi: Volume, model: ModelFile) -> NDArray[np.bool_]:
+    from ASPECTSLib.inference.brain import predict_brain
+    from ASPECTSLib.inference.registry import load_network
+
+    network = load_network(model)
+    level = max(float(np.percentile(dwi.array, 99)), np.finfo(np.float32).tiny)
+    if is_heavier_on_the_left(dwi.with_array(np.rint(dwi.array * (_GREY_LEVELS / level)))):
+        mask = mirror(predict_brain(network, mirror(dwi), Modality.DWI))
+    else:
+        mask = predict_brain(network, dwi, Modality.DWI)
+    check_brain_volume(mask)
+    return mask.array

@@ -1,0 +1,170 @@
+"""What slice networks see: a head of known pose, on slices that are symmetric about its midsagittal plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from head_phantoms import BRAIN_AXES_MM, grid_points, head_scan, mirrored, pose_matrix
+
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode
+from ASPECTSLib.geometry import Volume, apply_affine, centred_affine
+from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_SLICE_CHANNELS,
+    INFARCT_SLICE_CHANNELS,
+    PIXEL_MM,
+    SLICE_SIDE,
+    anatomy_channels,
+    brain_frame,
+    brain_grid,
+    density_on,
+    infarct_channels,
+    mask_on,
+    slice_grid,
+)
+from ASPECTSLib.preprocessing.midplane import Midplane
+
+SPACING_MM = (3.0, 3.0, 8.0)
+STRAIGHT = Midplane(np.array([1.0, 0.0, 0.0]), 0.0, 1.0)
+
+
+class Posed:
+    """A phantom head that was turned and moved, with the midsagittal plane that it then has."""
+
+    def __init__(self, yaw_deg=0.0, roll_deg=0.0, shift_mm=(0.0, 0.0, 0.0), spacing_mm=SPACING_MM):
+        scan = head_scan(pose_matrix(yaw_deg, roll_deg, shift_mm), spacing_mm=spacing_mm)
+        self.volume, self.brain, self.to_head = scan.ct, scan.brain, scan.to_head
+        normal = scan.to_head[0, :3]
+        self.midplane = Midplane(normal, -float(scan.to_head[0, 3]), 1.0)
+        self.frame = brain_frame(self.brain, self.midplane)
+        self.grid = brain_grid(self.frame, self.volume)
+
+    def mirror(self):
+        other = object.__new__(Posed)
+        other.volume, other.brain = mirrored(self.volume), mirrored(self.brain)
+        other.midplane = self.midplane.mirrored()
+        other.frame = brain_frame(other.brain, other.midplane)
+        other.grid = brain_grid(other.frame, other.volume)
+        return other
+
+    def channels(self):
+        density, brain = density_on(self.volume, self.grid), mask_on(self.brain, self.grid)
+        return anatomy_channels(density, brain, self.grid, self.frame)
+
+
+@pytest.fixture(scope="module")
+def straight():
+    return Posed()
+
+
+@pytest.fixture(scope="module")
+def turned():
+    return Posed(11.0, -7.0, (6.0, -4.0, 9.0))
+
+
+def test_slices_have_the_papers_size_and_the_distance_of_the_scans_slices(turned):
+    assert turned.grid.array.shape[1:] == (SLICE_SIDE, SLICE_SIDE) == (224, 224)
+    np.testing.assert_allclose(turned.grid.spacing_mm, (PIXEL_MM, PIXEL_MM, SPACING_MM[2]))
+
+
+def test_rows_of_a_slice_run_through_their_mirror_images(turned):
+    points = grid_points(turned.grid.affine, turned.grid.array.shape)[::3, ::20]
+    reflected = apply_affine(turned.midplane.reflection, points)
+    np.testing.assert_allclose(points[..., ::-1, :], reflected, atol=1e-9)
+
+
+def test_i_runs_to_the_right_j_to_the_front_and_k_upwards(turned):
+    axes = turned.grid.affine[:3, :3]
+    assert (np.diag(axes) > 0.9 * turned.grid.spacing_mm).all()
+
+
+def test_slices_of_a_head_that_is_not_tilted_are_those_of_the_scan(straight):
+    voxels = np.linalg.inv(straight.volume.affine) @ straight.grid.affine
+    assert voxels[2, 3] == pytest.approx(round(voxels[2, 3]), abs=1e-9)
+    np.testing.assert_allclose(voxels[2, :3], (0, 0, 1), atol=1e-12)
+
+
+def test_slices_hold_the_whole_brain_and_little_else(turned):
+    seen = mask_on(turned.brain, turned.grid)
+    volume_ml = seen.sum() * turned.grid.voxel_volume_ml
+    assert volume_ml == pytest.approx(
+        turned.brain.array.sum() * turned.brain.voxel_volume_ml, rel=0.02
+    )
+    assert turned.grid.array.shape[0] <= 2 * BRAIN_AXES_MM[2] / SPACING_MM[2] + 3
+
+
+def test_the_frame_begins_in_the_plane_in_the_middle_and_at_the_top(turned):
+    origin = apply_affine(np.linalg.inv(turned.frame.from_image), np.zeros(3))
+    in_head = apply_affine(turned.to_head, origin)
+    assert in_head[0] == pytest.approx(0.0, abs=1e-9)
+    assert in_head[1] == pytest.approx(0.0, abs=8.0)  # as the height is measured askew
+    assert in_head[2] == pytest.approx(BRAIN_AXES_MM[2], abs=8.0)
+    assert -2 * BRAIN_AXES_MM[2] < turned.frame.lowest_mm < -1.7 * BRAIN_AXES_MM[2]
+
+
+def test_windows_are_scaled_and_what_is_outside_is_the_same_everywhere():
+    density = np.array([[[-50.0, 5.0, 30.0, 55.0], [80.0, 0.0, 30.0, 30.0]]], np.float32)
+    brain = np.array([[[True, True, True, True], [True, True, True, False]]])
+    wide, stroke, other = infarct_channels(density, brain)
+    np.testing.assert_allclose(wide[0], [[0, 0.0625, 0.375, 0.6875], [1, 0, 0.375, 0]], atol=1e-6)
+    np.testing.assert_allclose(stroke[0], [[0, 0, 0.5, 1], [1, 0, 0.5, 0]], atol=1e-6)
+    np.testing.assert_array_equal(other, stroke[..., ::-1])
+
+
+def test_the_other_side_is_seen_at_the_same_place(turned):
+    image = turned.channels()
+    inside = mask_on(turned.brain, turned.grid)
+    inside &= inside[..., ::-1]
+    difference = np.abs(image[1] - image[2])[inside]
+    assert np.median(difference) < 0.12  # noise of 3 HU on either side
+    assert image.shape[0] == ANATOMY_SLICE_CHANNELS == INFARCT_SLICE_CHANNELS + 3
+
+
+def test_places_are_told_in_the_brains_own_frame(turned):
+    image = turned.channels()
+    voxel = (3, 100, 180)
+    point = apply_affine(turned.grid.affine, np.array(voxel[::-1], np.float64))
+    x, y, z = apply_affine(turned.frame.from_image, point)
+    np.testing.assert_allclose(
+        image[3:, *voxel], np.abs([x, 0, 0]) / 100 + [0, y / 100, z / 100], atol=1e-5
+    )
+
+
+def test_a_mirrored_head_has_the_mirrored_channels(turned):
+    image, other = turned.channels(), turned.mirror().channels()
+    np.testing.assert_allclose(other[[0, 1, 3, 4, 5]][..., ::-1], image[[0, 1, 3, 4, 5]], atol=1e-4)
+
+
+def test_a_mirrored_scan_of_fine_pixels_has_the_mirrored_density():
+    """Blocks of pixels would fall otherwise in the mirror image."""
+    shape, spacing_mm = (4, 151, 149), np.array([0.4, 0.4, 6.0])
+    noise = np.random.default_rng(0).normal(30.0, 10.0, shape).astype(np.float32)
+    volume = Volume(noise, centred_affine(shape, spacing_mm))
+    frame = brain_frame(volume.with_array(np.ones(shape, bool)), STRAIGHT)
+    grid = brain_grid(frame, volume)
+    density, other = (density_on(v, grid) for v in (volume, mirrored(volume)))
+    np.testing.assert_allclose(other[..., ::-1], density, atol=1e-3)
+    seen = density[1, 90:130, 90:130]
+    assert 1.5 < seen.std() < 5.0  # of 10: noise of finer pixels is averaged, not picked
+
+
+def test_masks_on_finer_slices_give_the_same_frame(turned):
+    fine = np.repeat(np.repeat(turned.brain.array, 2, axis=1), 2, axis=2)
+    affine = turned.brain.affine @ np.diag([0.5, 0.5, 1.0, 1.0])
+    affine[:3, 3] = apply_affine(turned.brain.affine, np.array([-0.25, -0.25, 0.0]))
+    frame = brain_frame(Volume(fine, affine), turned.midplane)
+    np.testing.assert_allclose(frame.from_image, turned.frame.from_image, atol=1.0)
+
+
+def test_slices_can_be_laid_anywhere(turned):
+    grid = slice_grid(turned.frame, -40.0, 5.0, 3)
+    middle = apply_affine(grid.affine, np.array([111.5, 111.5, 1.0]))
+    np.testing.assert_allclose(
+        apply_affine(turned.frame.from_image, middle), (0.0, 0.0, -35.0), atol=1e-9
+    )
+
+
+def test_without_a_brain_it_is_refused(straight):
+    empty = straight.brain.with_array(np.zeros_like(straight.brain.array))
+    with pytest.raises(ContentRefusedError, match="brain mask, got an empty one") as refused:
+        brain_frame(empty, STRAIGHT)
+    assert refused.value.code is ErrorCode.NO_BRAIN

@@ -1,0 +1,122 @@
+"""The method `ncct-danet` on a synthetic patient, with networks whose answers are known."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ASPECTSLib.delineation import RegionSource
+from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference import registry
+from ASPECTSLib.inference.asymmetry_inputs import PatchSpec
+from ASPECTSLib.inference.calibration import Calibration
+from ASPECTSLib.io.scan import Scan
+from ASPECTSLib.pipeline import ScoreOptions, score_study
+from ASPECTSLib.report.result import StudyResult
+from ASPECTSLib.review import prepare_review, rescore
+from ASPECTSLib.systems.danet import CORTICAL_MODEL, SUBCORTICAL_MODEL
+
+OPTIONS = ScoreOptions(method="ncct-danet", regions=RegionSource.REGISTRATION)
+TASKS = {CORTICAL_MODEL: "asymmetry-cortical", SUBCORTICAL_MODEL: "asymmetry-subcortical"}
+THRESHOLD = 0.6
+BLOCK = (1, 4, 4)
+
+
+class Darker(nn.Module):
+    """Call affected what is darker than the other side; steep, as patches hold 50 HU as 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steepness = nn.Parameter(torch.tensor(60.0))
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """Return maps (B, 2, d, h, w) of patches (B, 2c, D, H, W)."""
+        left, right = patches[:, 0], patches[:, patches.shape[1] // 2]
+        darker = torch.stack((right - left, left - right), dim=1) - 0.06
+        return functional.avg_pool3d(self.steepness * darker, BLOCK)
+
+
+@pytest.fixture(autouse=True)
+def known_networks(monkeypatch):
+    def find(name):
+        card = SimpleNamespace(
+            sha256="0" * 64,
+            task=TASKS[name],
+            input=PatchSpec().to_json(),
+            calibration=Calibration(threshold={"M2": THRESHOLD}),
+        )
+        return SimpleNamespace(name=name, card=card)
+
+    monkeypatch.setattr(registry, "find_model", find)
+    monkeypatch.setattr(registry, "load_network", lambda _model: Darker())
+
+
+@pytest.fixture(scope="module")
+def scan(small_scan):
+    return Scan(small_scan, ("small.nii.gz",))
+
+
+@pytest.fixture
+def study(scan):
+    return score_study(scan, OPTIONS)
+
+
+def by_region(result):
+    return {(info.region, info.side): info for info in result.regions}
+
+
+def test_dark_regions_are_called_on_their_side_with_a_heat_map(study):
+    regions = by_region(study.result)
+    assert all(regions[name, "left"].affected for name in ("I", "L", "M2"))
+    assert study.result.aspects.right == 10
+    assert study.result.method.name == "ncct-danet"
+    assert [m.name for m in study.result.method.models][-2:] == [CORTICAL_MODEL, SUBCORTICAL_MODEL]
+    labels, heat = study.images.regions.array, study.images.heatmap.array
+    assert study.result.method.heatmap == "probability"
+    assert heat[labels == 0].max() == 0.0
+    assert np.median(heat[labels == 16]) > 0.7
+    assert np.median(heat[labels == 6]) < 0.5
+
+
+def test_thresholds_of_the_card_are_told(study):
+    thresholds = study.result.method.options["thresholds"]
+    assert (thresholds[5], thresholds[15], thresholds[6]) == (THRESHOLD, THRESHOLD, 0.5)
+    assert "affected from 0.60" in by_region(study.result)["M2", "left"].evidence
+
+
+def test_a_mirrored_head_gives_the_mirrored_calls(scan, study):
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
+    mirrored = Scan(Volume(scan.volume.array, mirror @ scan.volume.affine), scan.files)
+    there, here = by_region(score_study(mirrored, OPTIONS).result), by_region(study.result)
+    for (name, side), info in here.items():
+        other = there[name, "right" if side == "left" else "left"]
+        assert other.affected == info.affected
+        assert other.probability == pytest.approx(info.probability, abs=1e-3)
+
+
+def test_after_an_edit_the_networks_probabilities_stay(study):
+    result = StudyResult.from_json(study.result.to_json())
+    review = prepare_review(result, study.images.scan, study.images.compared)
+    regions = study.images.regions.array.copy()
+    assert rescore(result, review, regions).aspects == result.aspects
+    regions[regions == 16] = 0
+    edited = by_region(rescore(result, review, regions))["M2", "left"]
+    assert edited.probability == by_region(result)["M2", "left"].probability
+    assert edited.volume_ml == 0.0
+
+
+def test_without_pytorch_it_is_refused_with_a_code(scan, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ResourceError, match="expected PyTorch for the method ncct-danet") as error:
+        score_study(scan, OPTIONS)
+    assert error.value.code is ErrorCode.TORCH_MISSING
