@@ -14,6 +14,7 @@ from slicer.util import arrayFromVolume
 
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSSlicer import appearance, layers, views
 from ASPECTSSlicer.capture import viewsPng
@@ -79,7 +80,7 @@ class ViewControl:
         self.modality = Modality.NCCT.value
         """What the scan shows that is shown, or was last."""
         self.heatmapKind: str | None = None
-        """What its heat map holds."""
+        """What its heat map holds, or would hold."""
         self.windows: Mapping[int, appearance.Window] = appearance.WINDOWS
         """The preset grey windows for it, by key."""
         self._flash = _Flash(widget)
@@ -121,6 +122,8 @@ class ViewControl:
         """Show a scan without a result, in the stroke window of its modality."""
         self._forget()
         self._choosePresets(volumeNode, modality)
+        isDiffusion = modality == Modality.DWI.value
+        self.heatmapKind = HeatKind.PROBABILITY if isDiffusion else HeatKind.DIFFERENCE
         if self._layoutManager is not None:
             self._openStrokeWindow(volumeNode)
             self._views = views.setScan(self._scene, volumeNode)
@@ -131,13 +134,13 @@ class ViewControl:
         """Show a result at its key slices."""
         self._forget()
         self._nodes = nodes
+        self.heatmapKind = study.method.heatmap
         if nodes.scan is not None and hasVoxels(nodes.scan):
             self._choosePresets(nodes.scan, study.input.modality, nodes.compared)
         if nodes.heatmap is None or nodes.regions is None:
             return
         if self._layoutManager is not None and nodes.scan is not None:
             self._openStrokeWindow(nodes.scan)
-            self.heatmapKind = study.method.heatmap
             appearance.colourHeatmap(nodes.heatmap, self.heatmapKind)
             self._views = views.setScan(self._scene, nodes.scan, study.key_slices, nodes.heatmap)
             self._limitToAnnotated()

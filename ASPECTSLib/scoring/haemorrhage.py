@@ -57,9 +57,9 @@ POSTERIOR_ML = 1.5
 the neck can be taken for brain."""
 
 SURFACE_ML = 3.0
-"""Blood along the skull from which it is flagged; up to 1.2 mL were measured in its absence."""
+"""Blood along the skull from which it is flagged; up to 2.3 mL were measured in its absence."""
 
-SURFACE_HEIGHT_MM = 25.0
+SURFACE_HEIGHT_MM = 20.0
 """Above the lowest region: below, orbits and face can be taken for brain in a tilted head."""
 
 SURFACE_CERTAIN_ML = 10.0

@@ -52,10 +52,8 @@ _SHIFT_HU, _GAIN = 3.0, (0.92, 1.09)  # scanners differ so much, and ages
 _GREY_HU = 33.0
 _SMOOTHING = (0.0, 0.9)  # sigma in pixels
 _NOISE_HU, _GRAIN = 3.0, (0.3, 1.0)  # deviation, and sigma in pixels
-_BORDER_PIXELS, _BORDER_LEVEL = (
-    2.5,
-    (0.25, 0.75),
-)  # of the brain mask, which is blurred and cut off anew
+# Of the brain mask, which is blurred by so many pixels and cut off anew.
+_BORDER_PIXELS, _BORDER_LEVEL = 2.5, (0.25, 0.75)
 
 
 def look_at_infarct_slices(

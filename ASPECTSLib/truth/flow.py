@@ -125,7 +125,8 @@ def _read_dicom(path: Path, series: str | None) -> FlowMap:
     else:
         chosen, folder = series_of_file(path), path.parent
     volume, metadata = read_series(chosen)
-    if metadata.modality not in {None, Modality.CBF}:
+    # Without a word on what it shows a CT passes for one without contrast: its voxels decide.
+    if metadata.modality not in {None, Modality.CBF, Modality.NCCT}:
         message = f"expected {Modality.CBF}, got {metadata.modality}"
         raise ContentRefusedError(ErrorCode.WRONG_MODALITY, message)
     files = tuple(file.relative_to(folder).as_posix() for file in chosen.files)

@@ -93,10 +93,7 @@ def _measured(case: Path, rule: CoreRule, atlas: Atlas | None) -> list[Outcome]:
     scan = read_scan(case / "ncct" / "image.nii.gz", modality=Modality.NCCT)
     name = f"{case.parent.name}/{case.name}"
     try:
-        if atlas is None:
-            mapped = with_true_regions(case, scan)
-        else:
-            mapped = map_ct(scan, atlas, RegionSource.AUTO, Progress())
+        mapped = _mapped(case, scan, atlas)
     except InputRefusedError as error:
         print(f"{name}: {error.message}", flush=True)
         return []
@@ -108,6 +105,12 @@ def _measured(case: Path, rule: CoreRule, atlas: Atlas | None) -> list[Outcome]:
         flush=True,
     )
     return [outcome]
+
+
+def _mapped(case: Path, scan: Scan, atlas: Atlas | None) -> MappedScan:
+    if atlas is None:
+        return with_true_regions(case, scan)
+    return map_ct(scan, atlas, RegionSource.AUTO, Progress())
 
 
 def _pairs(outcome: Outcome) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], ...]:

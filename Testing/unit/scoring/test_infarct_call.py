@@ -31,8 +31,8 @@ def test_the_probability_rises_with_the_share_and_is_one_half_at_the_limit():
 
 
 def test_calls_close_to_the_limit_are_unsure_on_both_sides():
-    unsure = {f: call_by_infarct(MEASURE, f, 0.1).unsure for f in (0.02, 0.08, 0.12, 0.4)}
-    assert unsure == {0.02: False, 0.08: True, 0.12: True, 0.4: False}
+    unsure = {f: call_by_infarct(MEASURE, f, 0.1).unsure for f in (0.05, 0.09, 0.11, 0.2)}
+    assert unsure == {0.05: False, 0.09: True, 0.11: True, 0.2: False}
 
 
 def test_the_evidence_says_share_and_rule():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dicom_phantoms import depths, upright, write_series
 from head_phantoms import head_scan
 
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
@@ -37,6 +38,31 @@ def test_what_is_not_a_number_is_unknown(flow, tmp_path, name):
     broken[broken == 0] = np.nan
     read = read_flow(written(flow.with_array(broken), tmp_path, name))
     np.testing.assert_array_equal(read.volume.array, flow.array)
+
+
+def written_dicom(tmp_path, description):
+    positions = upright(depths((11, 8.0)))
+    series = tmp_path / "series"
+    write_series(series, positions, anatomy=flow_lps, SeriesDescription=description)
+    return series
+
+
+def flow_lps(points_lps):
+    inside = np.hypot(points_lps[..., 0], points_lps[..., 1]) < 60.0
+    return np.where(inside, 40.0, 0.0)
+
+
+@pytest.mark.parametrize("description", ["CBF", "Head 8.0"])
+def test_a_dicom_folder_with_a_map_is_read(tmp_path, description):
+    read = read_flow(written_dicom(tmp_path, description))
+    assert set(np.unique(read.volume.array)) == {0.0, 40.0}
+    assert len(read.files) == 12
+
+
+def test_a_series_that_says_that_it_is_something_else_is_refused(tmp_path):
+    with pytest.raises(InputRefusedError) as caught:
+        read_flow(written_dicom(tmp_path, "CTA Head"))
+    assert caught.value.code in {ErrorCode.WRONG_MODALITY, ErrorCode.SERIES_NOT_FOUND}
 
 
 def refusal(volume, tmp_path):
