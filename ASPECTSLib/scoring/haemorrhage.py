@@ -28,8 +28,8 @@ DENSE_OVER_MEDIAN_HU = 17.0
 not below `DENSE_HU`."""
 
 CALCIUM_HU = 100.0
-"""Nine tenths of a clot's voxels stay below this: even packed red cells do not reach it (New & Aronow 1976,
-doi:10.1148/121.3.635)."""
+"""Nine tenths of a clot's voxels stay below this, with their noise: the density of blood is limited by its haematocrit
+(New & Aronow 1976, doi:10.1148/121.3.635), that of calcium is not."""
 
 OPENED_RADIUS_MM = 2.0
 """Dense bodies are cut where they are thinner than twice this, in the slice: arteries, dura and the rim of bone."""
@@ -44,7 +44,7 @@ MIRRORED_WITHIN_HU = 8.0
 """Below the threshold: from there on the mirrored place counts as dense as well."""
 
 MAX_MIRRORED_SHARE = 0.3
-"""Of a body on one side; 0 to 0.21 in synthetic bleedings, 0.4 and more in calcified pallida."""
+"""Of a body on one side; 0 to 0.21 in synthetic bleedings, 0.58 and more in calcified pallida."""
 
 CERTAIN_ML = 1.5
 """Deep blood on one side from which the scan is out of scope."""
