@@ -40,6 +40,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     verify.add_argument("--benchmark", metavar="NAME", help="measure again what the cards say")
     verify.add_argument("--data", type=Path, metavar="DIR", help="data that the benchmark needs")
     verify.set_defaults(run=run, action=_verify)
+    calibrate = actions.add_parser(
+        "calibrate",
+        help="make the probabilities of the networks of ncct-danet mean something",
+        description="Measure the installed danet-cortical and danet-subcortical on synthetic patients that are neither "
+        "trained nor reported on, and write calibration and thresholds into their cards. Needs PyTorch.",
+    )
+    calibrate.add_argument("--data", type=Path, metavar="DIR", required=True, help="public data")
+    calibrate.set_defaults(run=run, action=_calibrate)
     card = actions.add_parser("card", help="show what a model is, was trained on and is for")
     card.add_argument("model", metavar="NAME", help="name or path")
     card.add_argument("--json", action="store_true", help="the card's file as it is")
@@ -170,6 +178,21 @@ def _compare(claims: Sequence[Claim], measured: Sequence[Metric], console: Conso
         verdict = "ok      " if verdicts[-1] else "outside "
         console.show(f"{verdict}{name}: now {_measured(found)}; card {_measured(claim)}")
     return ExitCode.RESULT if verdicts and all(verdicts) else ExitCode.FAILURE
+
+
+def _calibrate(arguments: argparse.Namespace, console: Console) -> ExitCode:
+    from ASPECTSLib.inference.registry import find_model, require_torch
+
+    require_torch()
+    from ASPECTSLib.training.calibrate import calibrate, write_calibration
+
+    with interruptible(console) as progress:
+        found = calibrate(arguments.data, progress)
+        progress.finish()
+    for name, calibration in found.items():
+        write_calibration(find_model(name), calibration)
+        console.show(f"{name}: {json.dumps(calibration.to_json())}")
+    return ExitCode.RESULT
 
 
 def _show_card(arguments: argparse.Namespace, console: Console) -> ExitCode:

@@ -11,7 +11,7 @@ from ASPECTSLib.cli.console import Console, interruptible
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ASPECTSLib.progress import Progress
     from ASPECTSLib.report.montage import MontageRow
@@ -23,6 +23,7 @@ MONTAGE_FILE = "montage.png"
 MAX_CASES = 9999
 
 _SLICE_LIMITS_MM = (0.5, 12.0)
+_PIXEL_LIMITS_MM = (0.3, 4.0)
 _MAX_HOURS = 10_000.0
 WITHOUT_CACHE = "Each head of --anatomy that is used is prepared first, about 20 s each; --cache DIR keeps them."
 _WITHOUT_MATPLOTLIB = f"matplotlib is not installed: there is no {MONTAGE_FILE}"
@@ -58,7 +59,22 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--age-of-infarct", type=float, nargs=2, metavar=("H1", "H2"), help="hours since onset"
     )
     parser.add_argument(
+        "--mca-share",
+        type=float,
+        metavar="SHARE",
+        help="share of the real infarcts that lie in the territory of the middle cerebral artery, 0 to 1",
+    )
+    parser.add_argument(
         "--slice-mm", type=float, nargs=2, metavar=("A", "B"), help="thinnest and thickest slices"
+    )
+    parser.add_argument(
+        "--pixel-mm", type=float, nargs=2, metavar=("A", "B"), help="smallest and largest pixels"
+    )
+    parser.add_argument(
+        "--hold-out-every",
+        type=int,
+        metavar="N",
+        help="write split.json: patients of every so manieth anatomy are for validation and test, as in recipes",
     )
     parser.set_defaults(run=run)
 
@@ -131,8 +147,16 @@ def _check(arguments: argparse.Namespace) -> None:
     _require(known, f"--modality: some of {','.join(MODALITIES)}", arguments.modality)
     if arguments.healthy is not None:
         _require(0 <= arguments.healthy <= 1, "--healthy: a share of 0 to 1", arguments.healthy)
+    if arguments.mca_share is not None:
+        share = arguments.mca_share
+        _require(0 <= share <= 1, "--mca-share: a share of 0 to 1", share)
     _check_range("--age-of-infarct", arguments.age_of_infarct, (0.01, _MAX_HOURS), "hours")
     _check_range("--slice-mm", arguments.slice_mm, _SLICE_LIMITS_MM, "mm")
+    _check_range("--pixel-mm", arguments.pixel_mm, _PIXEL_LIMITS_MM, "mm")
+    if arguments.hold_out_every is not None:
+        every = arguments.hold_out_every
+        _require(every >= 2, "--hold-out-every: 2 or more", every)
+        _require(bool(arguments.anatomy), "--hold-out-every with --anatomy DIR", "none")
 
 
 def _check_range(
@@ -174,9 +198,13 @@ def _patients(arguments: argparse.Namespace) -> PatientRange:
     if arguments.age_of_infarct:
         infarcts = replace(patients.infarcts, age_hours=tuple(arguments.age_of_infarct))
         patients = replace(patients, infarcts=infarcts)
-    if arguments.slice_mm:
-        slices: dict[str, Any] = {"slice_mm": tuple(arguments.slice_mm)}
-        scanners = {m: replace(s, scans=replace(s.scans, **slices)) for m, s in SCANNERS.items()}
+    if arguments.mca_share is not None:
+        infarcts = replace(patients.infarcts, mca_share=arguments.mca_share)
+        patients = replace(patients, infarcts=infarcts)
+    wanted = {"slice_mm": arguments.slice_mm, "in_plane_mm": arguments.pixel_mm}
+    spacings: dict[str, Any] = {key: tuple(both) for key, both in wanted.items() if both}
+    if spacings:
+        scanners = {m: replace(s, scans=replace(s.scans, **spacings)) for m, s in SCANNERS.items()}
         patients = replace(patients, scanners=scanners)
     return patients
 
@@ -204,7 +232,7 @@ def _write(
     )
     from ASPECTSLib.synthesis.generator import SyntheticScan, Truth
 
-    rows = []
+    rows, anatomies = [], {}
     for number in range(1, plan.cases + 1):
         progress.stage(f"patient {number} of {plan.cases}", (number - 1) / plan.cases)
         tiles: list[Tile] = []
@@ -216,8 +244,43 @@ def _write(
         case = draw_case(plan, material, number)
         record = write_case(case, plan, folder, progress, look)
         rows.append(MontageRow(_described(record), tiles))
+        anatomies[case.name] = record["anatomy"]["name"]
     write_json(cohort_record(plan, material, _made_from(arguments)), folder / COHORT_FILE)
+    if arguments.hold_out_every is not None:
+        write_split(anatomies, arguments.anatomy, arguments.hold_out_every, folder)
     return rows
+
+
+def write_split(
+    anatomies: Mapping[str, str], anatomy_folder: Path, hold_out_every: int, folder: Path
+) -> None:
+    """Write which cases are trained on, those of the anatomies that no recipe holds out; the others are divided.
+
+    Parameters
+    ----------
+    anatomies
+        Name of the anatomy of each case.
+    anatomy_folder
+        All anatomies, in the order of their names.
+    hold_out_every
+        As in a recipe.
+    folder
+        Of the cohort.
+    """
+    from ASPECTSLib.synthesis.anatomy import anatomy_files, anatomy_name
+    from ASPECTSLib.synthesis.cohort import write_json
+    from ASPECTSLib.training.cohort import SPLIT_FILE, TEST_PART, TRAINING_PART, VALIDATION_PART
+    from ASPECTSLib.training.tasks import split
+
+    names = [anatomy_name(path) for path in anatomy_files(anatomy_folder)]
+    _, held_out = split(names, hold_out_every)
+    others = [case for case, name in anatomies.items() if name in held_out]
+    parts = {
+        TRAINING_PART: [case for case, name in anatomies.items() if name not in held_out],
+        VALIDATION_PART: others[::2],
+        TEST_PART: others[1::2],
+    }
+    write_json(parts, folder / SPLIT_FILE)
 
 
 def _made_from(arguments: argparse.Namespace) -> list[dict[str, str]]:

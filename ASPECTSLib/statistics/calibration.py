@@ -14,6 +14,9 @@ from ASPECTSLib.statistics.pairs import checked_truth
 TEMPERATURES = (0.05, 20.0)
 """Lowest and highest temperature looked for: calls without any error would be made ever sharper."""
 
+OFFSETS = (-20.0, 20.0)
+"""Lowest and highest offset looked for."""
+
 CERTAIN = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logit is taken."""
 
@@ -27,6 +30,18 @@ class Temperature:
     def probabilities(self, logits: ArrayLike) -> NDArray[np.float64]:
         """Return calibrated probabilities, of the shape of the logits."""
         return special.expit(np.asarray(logits, np.float64) / self.value)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """What logits are divided by, and what is added then: below 0 where a network calls too often."""
+
+    temperature: float
+    offset: float
+
+    def probabilities(self, logits: ArrayLike) -> NDArray[np.float64]:
+        """Return calibrated probabilities, of the shape of the logits."""
+        return special.expit(np.asarray(logits, np.float64) / self.temperature + self.offset)
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,37 @@ def fit_temperature(logits: ArrayLike, truth: ArrayLike) -> Temperature:
     best = optimize.minimize_scalar(loss, bounds=bounds, options={"xatol": 1e-9})
     candidates = (float(best.x), *bounds)  # the search never ends at its bounds themselves
     return Temperature(float(np.exp(min(candidates, key=loss))))
+
+
+def fit_logistic(logits: ArrayLike, truth: ArrayLike) -> Logistic:
+    """Find temperature and offset under which the truth is likeliest (Platt 1999).
+
+    Parameters
+    ----------
+    logits
+        Of being positive, shape (n,), finite: of patients that the network was not trained on.
+    truth
+        bool, shape (n,).
+
+    Raises
+    ------
+    InputRefusedError
+        COHORT_INVALID for shapes that differ, missing values, a truth that is the same for all, or logits that are.
+    """
+    z, positive = _checked(logits, truth)
+    mixed = 0 < positive.sum() < len(positive)
+    require(mixed, "positive and negative cases", "one kind only")
+    require(bool(np.ptp(z) > 0), "logits that say anything", "the same for all")
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        calibrated = z / np.exp(parameters[0]) + parameters[1]
+        return float(np.logaddexp(0.0, np.where(positive, -calibrated, calibrated)).mean())
+
+    started = np.array([np.log(fit_temperature(z, positive).value), 0.0])
+    found = optimize.minimize(
+        loss, started, method="L-BFGS-B", bounds=[np.log(TEMPERATURES), OFFSETS]
+    )
+    return Logistic(float(np.exp(found.x[0])), float(found.x[1]))
 
 
 def fit_isotonic(scores: ArrayLike, truth: ArrayLike) -> Isotonic:

@@ -126,6 +126,12 @@ def anatomy_files(folder: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def anatomy_name(path: Path) -> str:
+    """Return the name of an anatomy: that of its file, without the ending."""
+    suffix = next((s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
 def load_anatomy(path: Path, atlas: Atlas, cache: Path | None = None) -> Anatomy:
     """Load a label map as an anatomy; the first time takes half a minute, as it is registered to the atlas.
 
@@ -147,16 +153,16 @@ def load_anatomy(path: Path, atlas: Atlas, cache: Path | None = None) -> Anatomy
     """
     if cache is None:
         # Rounded as in a cache, so that patients are the same with and without one.
-        fresh = prepare_anatomy(_stem(path), read_tissues(path), atlas)
+        fresh = prepare_anatomy(anatomy_name(path), read_tissues(path), atlas)
         return _unpacked(fresh.name, _packed(fresh))
-    prepared = cache / f"{_stem(path)}-{_cache_key(path, atlas)}.npz"
+    prepared = cache / f"{anatomy_name(path)}-{_cache_key(path, atlas)}.npz"
     if not prepared.is_file():
         keep_arrays(
-            _packed(prepare_anatomy(_stem(path), read_tissues(path), atlas)),
+            _packed(prepare_anatomy(anatomy_name(path), read_tissues(path), atlas)),
             prepared,
             "prepared anatomies",
         )
-    return _load(prepared, _stem(path))
+    return _load(prepared, anatomy_name(path))
 
 
 def load_anatomies(
@@ -301,11 +307,6 @@ def _ventricle_push(tissue: NDArray[np.uint8]) -> NDArray[np.float32]:
     push = gradient / length * np.exp(-outside / VENTRICLE_REACH_MM)
     step = slice(None, None, COARSE_STEP)
     return np.ascontiguousarray(push[:, step, step, step], np.float32)
-
-
-def _stem(path: Path) -> str:
-    suffix = next((s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s)), path.suffix)
-    return path.name[: len(path.name) - len(suffix)]
 
 
 def _cache_key(path: Path, atlas: Atlas) -> str:

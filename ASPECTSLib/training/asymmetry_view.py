@@ -33,8 +33,10 @@ from ASPECTSLib.preprocessing.midplane import Midplane
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.asymmetry_loss import AFFECTED_FLAGS, REGION_FLAGS
 from ASPECTSLib.training.labelled import Labelled
+from ASPECTSLib.training.painted_infarct import paint_infarct
 
-_PREFER_AFFECTED = 0.6  # of the looks at a patient who has an affected region
+_PREFER_AFFECTED = 0.5  # of the looks at a patient who has an affected region
+_CLEAN = 0.01  # share of a region up to which it counts as without
 _ANGLE_ERROR_DEG, _OFFSET_ERROR_MM = 1.5, 1.0  # of the midplane as it is found
 # Of each region, as networks find them: with these, the Dice of deep regions is about 0.8.
 _SHIFT_ERROR_MM = 1.2
@@ -53,6 +55,7 @@ def look_at_pair(
     *,
     codes: Sequence[RegionCode],
     spec: PatchSpec,
+    painted: float = 0.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return the patches of one region, and its masks and truth as flags of `ASPECTSLib.training.asymmetry_loss`.
 
@@ -69,6 +72,8 @@ def look_at_pair(
         The regions that the network is for.
     spec
         Of the patches.
+    painted
+        Share of the looks at pairs without any infarct in which one is painted into one side.
 
     Raises
     ------
@@ -89,9 +94,12 @@ def look_at_pair(
         for region, grid in zip(pair, grids, strict=True)
     ]
     densities, brains = _cut(source, grids, spec.window_hu[0])
+    affected = [_is_affected(scan, region) for region in pair]
+    if all(_is_clean(scan, region) for region in pair) and draw.part("ill").chance(painted):
+        _paint(densities, masks, affected, spec, draw.part("painted"))
     varied = _varied(densities, spec, draw.part("grey"))
     channels = [side_channels(*parts, spec) for parts in zip(varied, brains, masks, strict=True)]
-    return np.concatenate(channels), _flags(masks, [_is_affected(scan, region) for region in pair])
+    return np.concatenate(channels), _flags(masks, affected)
 
 
 def midplane_of(centres_mm: NDArray[np.float64], volumes_ml: NDArray[np.float64]) -> Midplane:
@@ -127,6 +135,25 @@ def _is_there(scan: Labelled, region: Region) -> bool:
 
 def _is_affected(scan: Labelled, region: Region) -> bool:
     return bool(scan.infarct_fractions[region.label - 1] > AFFECTED_FRACTION)
+
+
+def _is_clean(scan: Labelled, region: Region) -> bool:
+    return _is_there(scan, region) and bool(scan.infarct_fractions[region.label - 1] < _CLEAN)
+
+
+def _paint(
+    densities: NDArray[np.float32],
+    masks: Sequence[NDArray[np.bool_]],
+    affected: list[bool],
+    spec: PatchSpec,
+    draw: Draw,
+) -> None:
+    """Paint an infarct into one side, in place, if the patch shows the region."""
+    side = draw.pick(range(len(SIDES)))
+    if masks[side].any():
+        densities[side], affected[side] = paint_infarct(
+            densities[side], masks[side], spec.spacing_mm, draw
+        )
 
 
 def _no_region(codes: Sequence[RegionCode]) -> UsageError:

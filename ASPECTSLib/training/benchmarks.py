@@ -25,6 +25,7 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, region_dice
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
+from ASPECTSLib.training.call_benchmarks import CALL_BENCHMARKS
 from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.patients import MAIN_IMAGE
@@ -194,6 +195,8 @@ _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
 )
 
 BENCHMARKS: Mapping[str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]] = (
-    MappingProxyType(dict.fromkeys(_DEFINITIONS, run_benchmark) | INFARCT_BENCHMARKS)
+    MappingProxyType(
+        dict.fromkeys(_DEFINITIONS, run_benchmark) | INFARCT_BENCHMARKS | CALL_BENCHMARKS
+    )
 )
 """By name: what `aspects models verify --benchmark` runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -59,7 +60,10 @@ NEEDED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """By task: the file of labels that every scan has to have, and what it holds."""
 
-_KEPT_SCANS = 16  # some 0.5 GB of thick slices in each process
+# Of the machine's memory, in each process: reading a scan takes ten times as long as a look at it.
+_KEPT_SHARE = 0.35
+_KEPT_BYTES = 2**30  # where the machine does not tell its memory
+_BYTES_A_VOXEL = 9  # image, and labels as they are read and as they are seen
 _AIR = 0.05  # of the range of intensities: 4 HU
 
 
@@ -93,6 +97,7 @@ class CohortDataset(Dataset):
         self._scans, self._view, self._prior = tuple(scans), view, prior
         self._seed, self._count = seed, count
         self._kept: OrderedDict[LabelledScan, Labelled] = OrderedDict()
+        self._most_bytes = _most_bytes()
 
     def __getstate__(self) -> dict[str, object]:
         """Return what goes to workers: not the scans that are kept."""
@@ -117,9 +122,20 @@ class CohortDataset(Dataset):
         if scan not in self._kept:
             self._kept[scan] = labelled_scan(read_labelled(scan), scan.modality)
         self._kept.move_to_end(scan)
-        while len(self._kept) > _KEPT_SCANS:
+        while len(self._kept) > 1 and self._bytes() > self._most_bytes:
             self._kept.popitem(last=False)
         return self._kept[scan]
+
+    def _bytes(self) -> int:
+        return _BYTES_A_VOXEL * sum(scan.image.array.size for scan in self._kept.values())
+
+
+def _most_bytes() -> int:
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return _KEPT_BYTES
+    return int(_KEPT_SHARE * memory)
 
 
 def prepare_cohort(recipe: Recipe, cohort: Cohort, atlas: Atlas) -> Prepared:
@@ -143,12 +159,13 @@ def prepare_cohort(recipe: Recipe, cohort: Cohort, atlas: Atlas) -> Prepared:
     """
     data = parse_data(recipe.data)
     view = view_of(recipe.task).cut_as(data.patches)
+    practised = view.cut_as(data.patches, data.painted)
     modalities = [Modality(name) for name in data.modalities]
     parts = split_cohort(cohort, modalities, data.validation_share)
     _require_labels(parts, recipe.task)
     prior = region_prior(atlas)
     steps = recipe.optimisation.steps * recipe.optimisation.batch
-    training = CohortDataset(parts.training, view, prior, (TRAINING, data.seed), steps)
+    training = CohortDataset(parts.training, practised, prior, (TRAINING, data.seed), steps)
     validation = None
     if parts.validation:
         seed, count = (VALIDATION, data.seed), len(parts.validation) * view.validation_looks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -15,7 +15,6 @@ from ASPECTSLib.inference.inputs import RegionPrior, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.synthesis.acquisition import AcquisitionRange
-from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.any_contrast import AnyContrastScanner
 from ASPECTSLib.synthesis.distractors import DistractorRates
 from ASPECTSLib.synthesis.generator import PatientRange, Sources
@@ -28,6 +27,8 @@ from ASPECTSLib.training.patients import MAIN_IMAGE, PatientDataset, PatientStre
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.validation import Measure
 from ASPECTSLib.training.views import VIEWS, View
+
+Head = TypeVar("Head")  # an anatomy, or its name
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
 """First number of the seeds of patients that are trained on, that stop the training, and that cards report on."""
@@ -72,6 +73,8 @@ class PatientRecipe:
     patch_shape, patch_spacing_mm, patch_window_hu, patch_region
         Of tasks that see a region at a time: `shape_kji`, `spacing_mm`, `window_hu` and `shows_region` of
         `ASPECTSLib.inference.asymmetry_inputs.PatchSpec`.
+    painted
+        Share of the healthy ones of these that are trained on with an infarct painted into one side.
 
     Raises
     ------
@@ -98,6 +101,7 @@ class PatientRecipe:
     patch_spacing_mm: tuple[float, float, float] = PatchSpec.spacing_mm
     patch_window_hu: tuple[float, float] = PatchSpec.window_hu
     patch_region: bool = PatchSpec.shows_region
+    painted: float = 0.0
 
     def __post_init__(self) -> None:
         known = [modality.value for modality in MAIN_IMAGE]
@@ -130,6 +134,7 @@ class PatientRecipe:
         _check(self.atlas_heads >= 1, "atlas_heads", "1 or more", self.atlas_heads)
         share = self.validation_share
         _check(0.0 <= share < 1.0, "validation_share", "0 to less than 1", share)
+        _check(0.0 <= self.painted <= 1.0, "painted", "0 to 1", self.painted)
         _ = self.patches
 
     @property
@@ -217,9 +222,9 @@ def parse_data(table: Mapping[str, Any]) -> PatientRecipe:
 
 
 def split(
-    anatomies: Sequence[Anatomy], hold_out_every: int
-) -> tuple[tuple[Anatomy, ...], tuple[Anatomy, ...]]:
-    """Return anatomies to train on, and those held out; with none to hold out, all serve both."""
+    anatomies: Sequence[Head], hold_out_every: int
+) -> tuple[tuple[Head, ...], tuple[Head, ...]]:
+    """Return anatomies (or their names) to train on, and those held out; with none to hold out, all serve both."""
     if hold_out_every == 0 or len(anatomies) < hold_out_every:
         return tuple(anatomies), tuple(anatomies)
     held_out = tuple(anatomies[hold_out_every - 1 :: hold_out_every])
@@ -246,6 +251,7 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
     """
     data = parse_data(recipe.data)
     view = view_of(recipe.task).cut_as(data.patches)
+    practised = view.cut_as(data.patches, data.painted)
     options = {
         **recipe.network.options,
         "in_channels": view.channels,
@@ -254,7 +260,8 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
     trained, held_out = split(sources.anatomies, data.hold_out_every)
     steps = recipe.optimisation.steps * recipe.optimisation.batch
     prior = region_prior(atlas)
-    training = _dataset(data, replace(sources, anatomies=trained), view, prior, (TRAINING, steps))
+    trained_on = replace(sources, anatomies=trained)
+    training = _dataset(data, trained_on, practised, prior, (TRAINING, steps))
     validation = None
     if data.validation_cases:
         count = (VALIDATION, data.validation_cases * view.validation_looks)

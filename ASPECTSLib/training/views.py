@@ -63,7 +63,8 @@ class View:
     validation_looks
         How often each patient is looked at in the validation: more than once where a look shows one region.
     of_patches
-        Makes the view for other patches, where the recipe says how they are cut.
+        Makes the view for other patches, where the recipe says how they are cut, and in what share of the healthy ones
+        an infarct is painted.
     """
 
     channels: int
@@ -71,11 +72,11 @@ class View:
     look: Callable[[Labelled, RegionPrior, Draw], tuple[NDArray[np.float32], NDArray[np.uint8]]]
     measure: Measure = dice_by_class
     validation_looks: int = 1
-    of_patches: Callable[[PatchSpec], View] | None = None
+    of_patches: Callable[[PatchSpec, float], View] | None = None
 
-    def cut_as(self, patches: PatchSpec) -> View:
+    def cut_as(self, patches: PatchSpec, painted: float = 0.0) -> View:
         """Return the view for a recipe's patches; it is the same where nothing is cut."""
-        return self if self.of_patches is None else self.of_patches(patches)
+        return self if self.of_patches is None else self.of_patches(patches, painted)
 
 
 def look_at_brain(
@@ -114,12 +115,12 @@ def look_at_regions_finely(
     return fine_channels(image, prior), labels
 
 
-def _asymmetry_view(task: str, patches: PatchSpec | None = None) -> View:
+def _asymmetry_view(task: str, patches: PatchSpec | None = None, painted: float = 0.0) -> View:
     spec, codes = patches or PatchSpec(), PAIRS[task]
     return View(
         spec.channels,
         len(SIDES),
-        partial(look_at_pair, codes=codes, spec=spec),
+        partial(look_at_pair, codes=codes, spec=spec, painted=painted),
         called_rightly,
         validation_looks=2 * len(codes),
         of_patches=partial(_asymmetry_view, task),

@@ -268,3 +268,45 @@ def test_the_subcommand_starts_without_heavy_imports():
     command = [sys.executable, "-c", program]
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert child.stdout.strip() == ""
+
+
+def test_calibrations_are_written_into_the_cards_and_nothing_else_changes(folder, run, monkeypatch):
+    pytest.importorskip("torch")
+    from ASPECTSLib.inference.calibration import Calibration
+    from ASPECTSLib.training import calibrate
+
+    write_model(folder, "danet-cortical")
+    weights = (folder / "danet-cortical.safetensors").read_bytes()
+    before = json.loads((folder / "danet-cortical.json").read_text())
+    measured = {"danet-cortical": Calibration(1.5, -0.25, {"M1": 0.4})}
+    monkeypatch.setattr(calibrate, "calibrate", lambda *_: measured)
+    outcome = run("models", "calibrate", "--data", folder)
+    assert outcome.exit_code == ExitCode.RESULT, outcome.err
+    assert "danet-cortical" in outcome.out
+    after = json.loads((folder / "danet-cortical.json").read_text())
+    assert after.pop("calibration") == measured["danet-cortical"].to_json()
+    assert after == before
+    assert (folder / "danet-cortical.safetensors").read_bytes() == weights
+    assert {path.name for path in folder.iterdir()} == {
+        "danet-cortical.json",
+        "danet-cortical.safetensors",
+    }
+
+
+def test_a_card_that_cannot_be_written_stays_as_it_was(folder, run, monkeypatch):
+    pytest.importorskip("torch")
+    from ASPECTSLib.inference.calibration import Calibration
+    from ASPECTSLib.training import calibrate
+
+    write_model(folder, "danet-cortical")
+    before = (folder / "danet-cortical.json").read_bytes()
+    monkeypatch.setattr(calibrate, "calibrate", lambda *_: {"danet-cortical": Calibration(2.0)})
+
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    outcome = run("models", "calibrate", "--data", folder)
+    assert outcome.exit_code == ExitCode.FAILURE
+    assert ErrorCode.OUTPUT_NOT_WRITABLE in outcome.err
+    assert (folder / "danet-cortical.json").read_bytes() == before

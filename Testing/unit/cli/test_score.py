@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dicom_phantoms import depths, upright, write_series
+from no_go_phantoms import BLOOD_HU, BLOOD_MM, DEEP_RIGHT_MM, with_ball
 from result_phantoms import study_images, study_result
 
 from ASPECTSLib.cli.main import main
 from ASPECTSLib.cli.score import summary
 from ASPECTSLib.errors import ErrorCode, ExitCode
 from ASPECTSLib.geometry import apply_affine
+from ASPECTSLib.io.images import write_image
 from ASPECTSLib.pipeline import ScoredStudy
 from ASPECTSLib.registration import quality
 from ASPECTSLib.report.result import OverrideInfo, StudyResult
@@ -113,13 +115,26 @@ def test_an_abstained_case_says_so_and_has_its_own_exit_code(
     monkeypatch.setattr(quality, "MIN_BRAIN_DICE", 1.01)
     outcome = run("score", small_scan_path, "-o", tmp_path / "result")
     assert outcome.exit_code == ExitCode.ABSTAINED
-    assert outcome.out.startswith("No score: the program abstained\n")
+    assert outcome.out.startswith("No score: the program abstained, as the atlas does not fit\n")
     assert "the atlas does not fit" in outcome.out
     data = json.loads((tmp_path / "result" / "result.json").read_text(encoding="utf-8"))
     assert data["aspects"] == dict.fromkeys(("score", "side", "left", "right"))
     assert data["quality"]["abstained"] is True
     table = (tmp_path / "result" / "regions.csv").read_text(encoding="utf-8")
     assert {row["affected"] for row in csv.DictReader(io.StringIO(table))} == {""}
+
+
+def test_a_scan_with_blood_is_told_as_such_and_has_no_score(small_scan, tmp_path, run):
+    scan = with_ball(small_scan, DEEP_RIGHT_MM, BLOOD_MM, BLOOD_HU)
+    write_image(scan, tmp_path / "scan.nii.gz")
+    outcome = run("score", tmp_path / "scan.nii.gz", "-o", tmp_path / "result", "--no-picture")
+    assert outcome.exit_code == ExitCode.ABSTAINED
+    assert outcome.out.startswith("No score: the program abstained, as it sees blood\n")
+    assert "look like blood" in outcome.out
+    assert "atlas" not in outcome.out
+    data = json.loads((tmp_path / "result" / "result.json").read_text(encoding="utf-8"))
+    assert data["aspects"]["score"] is None
+    assert data["quality"]["warnings"][0]["code"] == "HAEMORRHAGE"
 
 
 def test_a_person_is_told_stages_score_and_folder(small_scan_path, tmp_path, run, quick):

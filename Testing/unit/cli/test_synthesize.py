@@ -6,7 +6,7 @@ import sys
 import pytest
 from cohort_phantoms import coarse_scanners, small_anatomy
 
-from ASPECTSLib.cli.synthesize import MODALITIES
+from ASPECTSLib.cli.synthesize import MODALITIES, write_split
 from ASPECTSLib.errors import ErrorCode, ExitCode
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.scanners import SCANNERS
@@ -73,6 +73,31 @@ def test_the_options_are_obeyed_and_recorded(tmp_path, run):
     assert json.loads((well / "case-0001" / "truth.json").read_text())["aspects"]["score"] == 10
 
 
+def test_pixels_and_territory_are_chosen(tmp_path, run):
+    folder = tmp_path / "cohort"
+    chosen = ("--pixel-mm", 3.5, 3.6, "--mca-share", 1)
+    assert run(*COMMAND, *chosen, "-o", folder).exit_code == ExitCode.RESULT
+    spacing_mm = json.loads((folder / "case-0001" / "truth.json").read_text())["scans"]["ncct"][
+        "spacing_mm"
+    ]
+    assert 3.5 <= spacing_mm[0] <= 3.6
+    assert 5 <= spacing_mm[2] <= 6
+    assert json.loads((folder / "cohort.json").read_text())["options"]["infarcts"]["mca_share"] == 1
+
+
+def test_patients_of_anatomies_that_recipes_hold_out_are_not_trained_on(tmp_path):
+    anatomies = tmp_path / "anatomies"
+    anatomies.mkdir()
+    for name in "abcd":
+        (anatomies / f"{name}.nii.gz").write_bytes(b"")
+    names = {f"case-{n}": "abcd"[n % 4] for n in range(8)}
+    write_split(names, anatomies, 2, tmp_path)
+    parts = json.loads((tmp_path / "split.json").read_text())
+    assert {names[case] for case in parts["training"]} == {"a", "c"}
+    assert {names[case] for case in parts["validation"] + parts["test"]} == {"b", "d"}
+    assert len(parts["validation"]) == len(parts["test"]) == 2
+
+
 def test_every_modality_that_can_be_made_can_be_asked_for():
     assert [Modality(name.upper()) for name in MODALITIES] == [
         m for m in (Modality.NCCT, Modality.CTA, Modality.DWI, Modality.CBF) if m in SCANNERS
@@ -90,6 +115,10 @@ def test_every_modality_that_can_be_made_can_be_asked_for():
         (("--healthy", 1.5), "--healthy: a share of 0 to 1, got 1.5"),
         (("--age-of-infarct", 5, 4), "--age-of-infarct: two rising numbers"),
         (("--slice-mm", 0.1, 5), "--slice-mm: two rising numbers of 0.5 to 12 mm, got 0.1 5"),
+        (("--pixel-mm", 0.1, 1), "--pixel-mm: two rising numbers of 0.3 to 4 mm, got 0.1 1"),
+        (("--mca-share", 2), "--mca-share: a share of 0 to 1, got 2"),
+        (("--hold-out-every", 5), "--hold-out-every with --anatomy DIR, got none"),
+        (("--hold-out-every", 1), "--hold-out-every: 2 or more, got 1"),
         (("--device", "abacus"), "device: expected auto or one that is here"),
     ],
 )

@@ -9,6 +9,7 @@ from ASPECTSLib.statistics.calibration import (
     CERTAIN,
     TEMPERATURES,
     fit_isotonic,
+    fit_logistic,
     fit_temperature,
     logits_of,
 )
@@ -50,6 +51,34 @@ def test_temperature_keeps_the_order_and_one_half():
     found = fit_temperature(*overconfident())
     assert found.probabilities(0.0) == 0.5
     assert (np.diff(found.probabilities(np.linspace(-5, 5, 50))) > 0).all()
+
+
+def test_a_network_that_calls_too_often_is_offset():
+    logits, truth = overconfident(20_000)
+    found = fit_logistic(logits + 2.0, truth)
+    assert found.temperature == pytest.approx(2.5, rel=0.05)
+    assert found.offset == pytest.approx(-2.0 / 2.5, abs=0.06)
+
+
+def test_temperature_and_offset_are_the_likeliest():
+    logits, truth = overconfident(400)
+    found = fit_logistic(logits + 1.0, truth)
+    residual = found.probabilities(logits + 1.0) - truth
+    # Both derivatives of the likelihood are 0: the mean said is the mean seen, and neither goes with the logits.
+    assert residual.mean() == pytest.approx(0.0, abs=1e-4)
+    assert (residual * logits).mean() == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("logits", "truth", "words"),
+    [
+        ([1.0, 1.0], [True, False], "logits that say anything"),
+        ([1.0, 2.0], [True, True], "positive and negative"),
+    ],
+)
+def test_a_curve_that_cannot_be_fitted_is_refused(logits, truth, words):
+    with pytest.raises(InputRefusedError, match=words):
+        fit_logistic(logits, truth)
 
 
 @pytest.mark.parametrize(("sign", "end"), [(1, 0), (-1, 1)])

@@ -136,6 +136,20 @@ def test_a_healthy_patient_has_no_affected_side():
     assert not any(affected(look(healthy, seed)[1]) for seed in range(5))
 
 
+def test_infarcts_are_painted_into_either_side_of_healthy_pairs_where_that_is_asked_for():
+    healthy = labelled_head()
+    seen = [affected(look(healthy, seed, painted=1.0)[1]) for seed in SEEDS]
+    assert {side for sides in seen for side in sides} == set(SIDES)
+    assert 0.4 < np.mean([bool(sides) for sides in seen]) < 1.0  # some are too small to affect
+
+
+def test_nothing_is_painted_beside_a_real_infarct(scan):
+    for seed in SEEDS:
+        plain, painted = (look(scan, seed, codes=[RegionCode.L], painted=p) for p in (0.0, 1.0))
+        np.testing.assert_array_equal(plain[0], painted[0])
+        np.testing.assert_array_equal(plain[1], painted[1])
+
+
 def test_scans_without_infarct_masks_are_refused(scan):
     with pytest.raises(UsageError, match="infarct masks") as refused:
         look(replace(scan, infarct_on=None), 0)

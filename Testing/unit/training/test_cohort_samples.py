@@ -12,6 +12,7 @@ from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.inference.asymmetry_inputs import OUTSIDE
 from ASPECTSLib.inference.inputs import REST_OF_BRAIN, region_prior
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.training import cohort_samples
 from ASPECTSLib.training.cohort import Cohort, read_cohort
 from ASPECTSLib.training.cohort_parts import split_cohort
 from ASPECTSLib.training.cohort_samples import (
@@ -95,6 +96,26 @@ def test_all_scans_come_before_one_comes_again(folder, prior, monkeypatch):
         samples[index]
     assert sorted(seen[:5]) == sorted(seen[5:]) == cases(scans)
     assert seen[:5] != seen[5:]
+
+
+def test_scans_are_kept_as_long_as_there_is_room_for_them(folder, prior, monkeypatch):
+    scans = read_cohort(folder).scans
+    reads = []
+    read = cohort_samples.read_labelled
+    monkeypatch.setattr(
+        cohort_samples, "read_labelled", lambda scan: reads.append(scan) or read(scan)
+    )
+    roomy = CohortDataset(scans, VIEWS["brain"], prior, (0, 1), 20)
+    for index in range(3 * len(scans)):
+        roomy[index]
+    assert len(reads) == len(scans)
+    reads.clear()
+    monkeypatch.setattr(cohort_samples, "_most_bytes", lambda: 1)
+    narrow = CohortDataset(scans, VIEWS["brain"], prior, (0, 1), 20)
+    for index in range(3 * len(scans)):
+        narrow[index]
+    assert len(reads) > 2 * len(scans)
+    assert len(narrow._kept) == 1
 
 
 def test_samples_can_be_sent_to_another_process(folder, prior):

@@ -1,0 +1,276 @@
+"""Benchmark of the methods on NCCT: region calls and scores of synthetic patients against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS, RegionCode
+from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
+from ASPECTSLib.inference.card import Metric, ModelFile
+from ASPECTSLib.inference.registry import find_model
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.statistics.bland_altman import limits_of_agreement
+from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates
+from ASPECTSLib.statistics.estimates import Estimate
+from ASPECTSLib.statistics.icc import icc_agreement
+from ASPECTSLib.statistics.proportions import proportion
+from ASPECTSLib.training.call_cases import (
+    MODELS_OF,
+    CallCase,
+    CallPatients,
+    RegionCalls,
+    abstains,
+    call_cases,
+    call_heads,
+    totals,
+)
+from ASPECTSLib.training.tasks import TEST
+from ASPECTSLib.training.unseen import HELD_OUT
+
+PATIENTS = CallPatients(infarcted=100, healthy=100, stream=TEST, seed=2026)
+"""Half of them without infarct."""
+
+GROUPS: Mapping[str, tuple[RegionCode, ...]] = MappingProxyType(
+    {code.value: (code,) for code in RegionCode}
+    | {
+        "all": tuple(RegionCode),
+        "cortical": tuple(c for c in RegionCode if c.value.startswith("M")),
+        "subcortical": tuple(c for c in RegionCode if not c.value.startswith("M")),
+    }
+)
+"""Rows of table 1 of Cao 2022 (doi:10.1002/hbm.25845), both sides together."""
+
+LOW_SCORE = 6
+"""A score of at most this is low, as in that table."""
+
+_BOOTSTRAP = Bootstrap()
+_HALF = len(REGIONS) // 2
+
+
+@dataclass(eq=False)
+class Compared:
+    """What a method said of all patients, beside the truth.
+
+    Parameters
+    ----------
+    affected
+        Truth of each patient, shape (20,).
+    calls
+        Of the method.
+    """
+
+    affected: list[NDArray[np.bool_]] = field(default_factory=list)
+    calls: list[RegionCalls] = field(default_factory=list)
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """Shape (patients, 20)."""
+        return np.array(self.affected)
+
+    @property
+    def called(self) -> NDArray[np.bool_]:
+        """Shape (patients, 20)."""
+        return np.array([calls.called for calls in self.calls])
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Shape (patients, 20)."""
+        return np.array([calls.probability for calls in self.calls])
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A benchmark's run.
+
+    Parameters
+    ----------
+    methods
+        What each said, by name.
+    patients
+        How many there were.
+    abstained
+        How many of them have no score: the scan was refused, the atlas did not fit, or blood was seen.
+    """
+
+    methods: Mapping[str, Compared]
+    patients: int
+    abstained: int
+
+
+def run_call_benchmark(
+    name: str, models: Sequence[str], data: Path | None, progress: Progress
+) -> list[Metric]:
+    """Measure the methods on NCCT of which all models are given.
+
+    Parameters
+    ----------
+    name
+        A key of `CALL_BENCHMARKS`.
+    models
+        Names or paths.
+    data
+        Folder with the public data, as `docs/cohorts.md` lays it out.
+    progress
+        Told of each case, and asked for cancellation.
+
+    Returns
+    -------
+    list of Metric
+        With bootstrap intervals of 95 % over patients, those of ICC and limits of agreement in closed form.
+
+    Raises
+    ------
+    UsageError
+        USAGE without a data folder, or without all models of a method.
+    """
+    if data is None:
+        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    files = {file.name: file for file in map(find_model, models)}
+    methods = [
+        method for method, needed in MODELS_OF.items() if needed and set(needed) <= set(files)
+    ]
+    if not methods:
+        wanted = " or ".join(" with ".join(needed) for needed in MODELS_OF.values() if needed)
+        raise UsageError(ErrorCode.USAGE, f"expected the models {wanted}, got none of these sets")
+    cases = call_cases(data, PATIENTS, progress)
+    outcome = compare_calls(cases, methods, files)
+    return [m for method in methods for m in metrics_of(name, method, outcome)]
+
+
+def compare_calls(
+    cases: Iterable[CallCase],
+    methods: Sequence[str],
+    models: Mapping[str, ModelFile],
+    affected_fraction: float = AFFECTED_FRACTION,
+) -> Outcome:
+    """Let methods call the regions of patients; those of whom there would be no score are counted and left out."""
+    compared = {method: Compared() for method in methods}
+    patients = abstained = 0
+    for case in cases:
+        patients += 1
+        if case.head is None or abstains(case.head):
+            abstained += 1
+            continue
+        for method, found in compared.items():
+            found.affected.append(case.affected)
+            found.calls.append(call_heads(case.head, method, models, affected_fraction))
+    return Outcome(compared, patients, abstained)
+
+
+def metrics_of(name: str, method: str, outcome: Outcome) -> Iterator[Metric]:
+    """Return what a card says of a method: each row of table 1 of Cao 2022, and the agreement of the scores."""
+    found = outcome.methods[method]
+    make = _maker(name, method, len(found.calls))
+    for group in GROUPS:
+        for measure, estimate in group_measures(found, group).items():
+            yield make(f"{group}, {measure}", estimate)
+    for measure, estimate in total_measures(found).items():
+        yield make(f"score, {measure}", estimate)
+    share = proportion(outcome.abstained, outcome.patients)
+    every = _maker(name, method, outcome.patients)
+    yield every("abstained", Estimate(share.value, share.low, share.high, share.n))
+
+
+def group_measures(found: Compared, group: str) -> dict[str, Estimate]:
+    """Return sensitivity, specificity, accuracy and area under the ROC curve of a group of regions.
+
+    Those that are not defined are left out: nothing is affected, or everything.
+    """
+    chosen = [region.code in GROUPS[group] for region in REGIONS]
+    truth, called = found.truth[:, chosen], found.called[:, chosen]
+    probability = found.probability[:, chosen]
+    measures = {
+        "sensitivity": _bootstrapped(_share, truth, called & truth),
+        "specificity": _bootstrapped(_share, ~truth, ~called & ~truth),
+        "accuracy": _bootstrapped(_share, np.ones_like(truth), called == truth),
+        "AUC": _bootstrapped(_auc, truth, probability),
+    }
+    return {name: estimate for name, estimate in measures.items() if estimate is not None}
+
+
+def total_measures(found: Compared) -> dict[str, Estimate]:
+    """Return how well the scores agree with the true ones, and sensitivity and specificity for low ones."""
+    true, said = totals(found.truth), totals(found.called)
+    limits = limits_of_agreement(true, said)
+    is_low, said_low = (true <= LOW_SCORE)[:, None], (said <= LOW_SCORE)[:, None]
+    measures = {
+        "bias": limits.bias,
+        "lower limit of agreement": limits.lower,
+        "upper limit of agreement": limits.upper,
+        "within 1 point": _bootstrapped(_share, np.ones_like(is_low), _near(true, said, 1)),
+        "within 2 points": _bootstrapped(_share, np.ones_like(is_low), _near(true, said, 2)),
+        f"at most {LOW_SCORE}, sensitivity": _bootstrapped(_share, is_low, is_low & said_low),
+        f"at most {LOW_SCORE}, specificity": _bootstrapped(_share, ~is_low, ~is_low & ~said_low),
+        "right side, of those affected on one": _side(found),
+    }
+    with suppress(InputRefusedError):  # all scores alike
+        measures["ICC(2,1)"] = icc_agreement(np.stack([true, said], axis=1))
+    return {name: estimate for name, estimate in measures.items() if estimate is not None}
+
+
+def _near(true: NDArray[np.int64], said: NDArray[np.int64], distance: int) -> NDArray[np.bool_]:
+    return (np.abs(true - said) <= distance)[:, None]
+
+
+def _side(found: Compared) -> Estimate | None:
+    """Return how often the worse side is right, of patients with one that is."""
+    true, said = (_more_on_the_left(affected) for affected in (found.truth, found.called))
+    one_sided = (true != 0)[:, None]
+    return _bootstrapped(_share, one_sided, one_sided & (true == said)[:, None])
+
+
+def _more_on_the_left(affected: NDArray[np.bool_]) -> NDArray[np.int64]:
+    right, left = affected[:, :_HALF].sum(axis=1), affected[:, _HALF:].sum(axis=1)
+    return np.sign(left - right)
+
+
+Statistic = Callable[[NDArray, NDArray], float]
+
+
+def _bootstrapped(statistic: Statistic, of: NDArray[np.bool_], counted: NDArray) -> Estimate | None:
+    """Return a statistic of two tables (patients, regions), with its interval over patients; None if not defined."""
+    value = statistic(of, counted)
+    if not np.isfinite(value):
+        return None
+
+    def rows(indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.array([statistic(of[row], counted[row]) for row in indices])
+
+    found = replicates(rows, _BOOTSTRAP, np.arange(len(of)))
+    low, high = percentile_interval(found, observed_only=True)
+    return Estimate(float(value), min(low, value), max(high, value), int(of.sum()))
+
+
+def _share(of: NDArray[np.bool_], counted: NDArray[np.bool_]) -> float:
+    return float(counted.sum() / of.sum()) if of.any() else np.nan
+
+
+def _auc(truth: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
+    positive, negative = probability[truth], probability[~truth]
+    if not len(positive) or not len(negative):
+        return np.nan
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, "left") + np.searchsorted(ordered, positive, "right")
+    return float(below.mean() / (2 * len(negative)))
+
+
+def _maker(name: str, method: str, patients: int) -> Callable[[str, Estimate], Metric]:
+    def make(measure: str, estimate: Estimate) -> Metric:
+        interval = (round(estimate.low, 4), round(estimate.high, 4))
+        value = round(estimate.value, 4)
+        return Metric(name, f"{method}: {measure}", value, interval, patients, HELD_OUT, True)
+
+    return make
+
+
+CALL_BENCHMARKS: Mapping[
+    str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]
+] = MappingProxyType({"synthetic-calls": run_call_benchmark})
+"""By name: what `aspects models verify --benchmark` runs."""
