@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
+from ASPECTSLib.atlas.atlas import load_atlas
 from ASPECTSLib.geometry import Volume, resample
 from ASPECTSLib.inference.infarct_inputs import infarct_channels, infarct_grid, typical_of
 from ASPECTSLib.inference.inputs import on_grid
+from ASPECTSLib.inference.pose import register_pose
 from ASPECTSLib.inference.run import logits
+from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.ushape import UShape
 from ASPECTSLib.preprocessing.components import bodies_inside, remove_small
 
@@ -57,8 +60,8 @@ def predict_infarct(
     adc: Volume | None,
     brain: NDArray[np.bool_],
     *,
+    scan_from_atlas: NDArray[np.float64] | None = None,
     mirroring: bool = False,
-    min_component_ml: float = MIN_COMPONENT_ML,
 ) -> PredictedInfarct:
     """Segment the acute infarct.
 
@@ -72,10 +75,11 @@ def predict_infarct(
         1e-6 mm2/s on the same grid, 0 where unknown; None where there is none.
     brain
         Mask on the same grid.
+    scan_from_atlas
+        4x4 matrix from MNI152 to the scan, RAS mm, by `register_pose`; registered when left out. The network sees every
+        head in one pose, so that a copy that was tilted or sliced otherwise gives nearly the same infarct.
     mirroring
         Whether the mirror image is segmented, too, and probabilities are averaged; takes twice as long.
-    min_component_ml
-        Bodies of less volume are dropped.
 
     Raises
     ------
@@ -83,7 +87,10 @@ def predict_infarct(
         NO_SIGNAL if there is no brain, or no signal in it.
     """
     typical = typical_of(dwi, adc, brain)
-    grid = infarct_grid(dwi.with_array(brain), network.divisor)
+    mask = dwi.with_array(brain)
+    if scan_from_atlas is None:
+        scan_from_atlas = register_pose(dwi, mask, Modality.DWI, load_atlas())
+    grid = infarct_grid(mask, scan_from_atlas, network.divisor)
     diffusion = None if adc is None else on_grid(adc, grid)
     image = infarct_channels(on_grid(dwi, grid), diffusion, typical)
     evidence = _evidence(network, image)
@@ -94,7 +101,7 @@ def predict_infarct(
     probability = (1.0 / (1.0 + np.exp(-on_scan.array))).astype(np.float32)
     near = _widened(brain, dwi)
     bodies = bodies_inside(probability >= INFARCT_PROBABILITY, near, _IN_BRAIN)
-    kept = remove_small(bodies, min_component_ml / dwi.voxel_volume_ml)
+    kept = remove_small(bodies, MIN_COMPONENT_ML / dwi.voxel_volume_ml)
     if adc is not None:
         kept = _confirmed(kept, probability, adc.array, HIGH_ADC * typical.adc)
     probability[~near & ~kept] = 0.0

@@ -16,7 +16,11 @@ INFARCT_SPACING_MM = (2.0, 2.0, 2.0)
 INFARCT_CHANNELS = 3
 """Diffusion weighting, ADC, and whether there is an ADC."""
 
-_MARGIN_MM = 14.0  # masks can leave out bright cortex
+INFARCT_SHAPE = (80, 112, 96)
+"""Grid along k, j, i, as in training: the network normalises over all that it sees, the air around a brain included, so
+that a grid of another size changes its answers. It holds all but the largest brains."""
+
+_MIDDLE_MM = (0.0, -18.0, 3.0)  # of the atlas' brain, MNI152
 _MOST_SIGNAL = 5.0  # of the brain's median: infarcts are at 1.3 to 3, what is brighter is artefact
 _SIGNAL_UNIT = 2.0
 _MOST_ADC = 3.0  # free water
@@ -39,24 +43,44 @@ class Typical:
     adc: float
 
 
-def infarct_grid(brain: Volume, divisor: tuple[int, int, int]) -> Volume:
-    """Return the empty grid of the infarct network around a brain.
+def infarct_grid(
+    brain: Volume, scan_from_atlas: NDArray[np.float64], divisor: tuple[int, int, int]
+) -> Volume:
+    """Return the empty grid of the infarct network, which lies alike in a head however the head lies in the scan.
 
     Parameters
     ----------
     brain
-        bool mask in the image frame, not empty.
+        bool mask in the image frame, not empty; all of it will be on the grid.
+    scan_from_atlas
+        4x4 matrix from MNI152 to the scan, RAS mm. The grid follows its turn and shift; sizes stay those of the scan.
     divisor
         What the network wants slices, rows and columns to be multiples of.
     """
-    low_mm, high_mm = _extent_mm(brain)
-    count = np.ceil((high_mm - low_mm + 2 * _MARGIN_MM) / INFARCT_SPACING_MM)
+    placed = _rigid(scan_from_atlas)
+    corners = np.argwhere(brain.array)[:, ::-1].astype(np.float64)
+    points = apply_affine(np.linalg.inv(placed) @ brain.affine, corners)
+    needed = 2 * np.abs(points).max(axis=0) / INFARCT_SPACING_MM + 1
+    count = np.maximum(np.ceil(needed), INFARCT_SHAPE[::-1])
     size = np.ceil(count / divisor[::-1]).astype(int) * divisor[::-1]
-    return _grid((low_mm + high_mm) / 2, size[::-1])
+    grid = _grid(np.zeros(3), size[::-1])
+    return Volume(grid.array, placed @ grid.affine)
+
+
+def _rigid(scan_from_atlas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the turn of an affine matrix, and the shift that takes the origin to the middle of the brain.
+
+    The turn is the nearest in least squares (Schoenemann, Psychometrika 1966;31:1-10).
+    """
+    left, _, right = np.linalg.svd(scan_from_atlas[:3, :3])
+    matrix = np.eye(4)
+    matrix[:3, :3] = left @ right
+    matrix[:3, 3] = apply_affine(scan_from_atlas, np.array(_MIDDLE_MM))
+    return matrix
 
 
 def infarct_grid_of(brain: Volume, shape: tuple[int, int, int]) -> Volume:
-    """Return the same grid in a given shape (k, j, i), for training, where samples of one shape make a batch."""
+    """Return a grid of a given shape (k, j, i) along the axes of a scan, for training, where heads lie in all ways."""
     low_mm, high_mm = _extent_mm(brain)
     return _grid((low_mm + high_mm) / 2, shape)
 

@@ -8,14 +8,35 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
-from ASPECTSLib.geometry import Volume, expand, shrink, shrink_factors
+from ASPECTSLib.geometry import (
+    Volume,
+    bounding_box,
+    crop,
+    expand,
+    paste,
+    shrink,
+    shrink_factors,
+)
 from ASPECTSLib.preprocessing.components import largest_component
 
 _WORKING_SPACING_MM = 1.0  # finer costs time and gains nothing
 _TISSUE_HU = (1.0, 100.0)  # CSF to fresh blood; 0 is the outside of scans clipped at 0 HU
 _RESTORED_HU = (-20.0, 100.0)
-_BRIDGE_MM = 3.0  # half-width of foramina and sutures to be closed; 3 to 5 mm give the same Dice within 0.001
+_BRIDGES_MM = (3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Half-widths, tried in turn, of what may connect the brain with tissue outside the skull.
+
+The first shuts foramina and sutures; orbital fissures, thin bone in thick slices and holes of surgery need more. Where
+the skull is closed, all of them give the same Dice within 0.01."""
+
 _RESTORE_SLACK_MM = 0.5
+_CLOSED_CONTACT = 0.99
+"""Share of the rim near bone that is as good as can be: no wider bridge is tried.
+
+Of 28 synthetic brains, those without a leak reach 0.97 to 1, those with one of 30 mL and more 0.83 to 0.98; five real
+ones without a leak reach 0.96 to 1."""
+
+_WORTHWHILE_CONTACT = 0.01  # gained by cutting a leak of 30 mL; noise stays below it
+_CONTACT_SPACING_MM = 2.0
 _BONE_HU = 200.0
 _SKULL_DISTANCE_MM = 8.0
 _MIN_SKULL_CONTACT = 0.6
@@ -39,6 +60,9 @@ _RECIPE_CLOSING_RADIUS_PIXELS = 10
 def brain_mask(volume: Volume) -> Volume:
     """Mask the intracranial space: threshold, erode, keep the largest body, restore its rim.
 
+    How far to erode depends on the head: no further than it takes to part the brain from muscles and orbits. As long as
+    they are connected, much of the body's rim lies far from bone.
+
     Parameters
     ----------
     volume
@@ -56,18 +80,57 @@ def brain_mask(volume: Volume) -> Volume:
     """
     factors = shrink_factors(volume, (_WORKING_SPACING_MM,) * 3)
     coarse = shrink(volume, factors)
-    tissue = (coarse.array > _TISSUE_HU[0]) & (coarse.array < _TISSUE_HU[1])
-    spacing_kji = coarse.spacing_mm[::-1]
-    padded = np.pad(tissue, ((0, 0), (1, 1), (1, 1)))
-    core = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[:, 1:-1, 1:-1] > _BRIDGE_MM
-    largest = largest_component(core)
-    if not largest.any():
+    depth_mm = _tissue_depth_mm(coarse)
+    bridge_mm = _parting_bridge_mm(coarse, depth_mm)
+    core = largest_component(depth_mm > bridge_mm)
+    if not core.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "no brain tissue was found in the scan")
-    reach_mm = _BRIDGE_MM + _RESTORE_SLACK_MM
-    near = ndimage.distance_transform_edt(~largest, sampling=spacing_kji) <= reach_mm
-    mask = near & (coarse.array > _RESTORED_HU[0]) & (coarse.array < _RESTORED_HU[1])
+    return expand(_restore(coarse, core, bridge_mm), factors, volume)
+
+
+def _tissue_depth_mm(volume: Volume) -> NDArray[np.float64]:
+    """Return the distance of each voxel from what is no tissue; the brain may go on beyond the end slices."""
+    tissue = (volume.array > _TISSUE_HU[0]) & (volume.array < _TISSUE_HU[1])
+    padded = np.pad(tissue, ((0, 0), (1, 1), (1, 1)))
+    depth_mm = ndimage.distance_transform_edt(padded, sampling=volume.spacing_mm[::-1])
+    return depth_mm[:, 1:-1, 1:-1]
+
+
+def _parting_bridge_mm(coarse: Volume, depth_mm: NDArray[np.float64]) -> float:
+    """Return the narrowest bridge without which the skull encloses the largest body as well as it can."""
+    factors = shrink_factors(coarse, (_CONTACT_SPACING_MM,) * 3)
+    sparse = shrink(coarse, factors)
+    best_mm, best_contact = _BRIDGES_MM[0], 0.0
+    if not (sparse.array > _BONE_HU).any():
+        return best_mm
+    from_bone_mm = _distance_from_bone_mm(sparse)
+    for bridge_mm in _BRIDGES_MM:
+        eroded = coarse.with_array(largest_component(depth_mm > bridge_mm))
+        core = shrink(eroded, factors).array > 0.5
+        if not core.any():
+            break
+        body = _restore(sparse, core, bridge_mm)
+        if float(body.sum()) * sparse.voxel_volume_ml < _MIN_BRAIN_ML:
+            break
+        contact = _skull_contact(body, from_bone_mm)
+        if contact > best_contact + _WORTHWHILE_CONTACT:
+            best_mm, best_contact = bridge_mm, contact
+        if contact >= _CLOSED_CONTACT:
+            break
+    return best_mm
+
+
+def _restore(volume: Volume, core: NDArray[np.bool_], eroded_mm: float) -> NDArray[np.bool_]:
+    """Return an eroded body with the tissue that the erosion has taken from it; holes in its slices are filled."""
+    reach_mm = eroded_mm + _RESTORE_SLACK_MM
+    margin_k, margin_j, margin_i = np.ceil(reach_mm / volume.spacing_mm[::-1]).astype(int).tolist()
+    box = bounding_box(core, (margin_k, margin_j, margin_i))
+    part = crop(volume, box)
+    distance_mm = ndimage.distance_transform_edt(~core[box], sampling=volume.spacing_mm[::-1])
+    in_range = (part.array > _RESTORED_HU[0]) & (part.array < _RESTORED_HU[1])
+    mask = (distance_mm <= reach_mm) & in_range
     filled = np.stack([ndimage.binary_fill_holes(image) for image in mask])
-    return expand(filled, factors, volume)
+    return paste(filled, box, volume).array
 
 
 def check_brain(volume: Volume, mask: Volume) -> None:
@@ -109,9 +172,8 @@ def _check_between(what: str, value: float, limits: tuple[float, float], unit: s
 
 def _check_enclosure(coarse: Volume, mask: NDArray[np.bool_]) -> None:
     """Refuse tissue without a skull around it, unless it is a stripped brain, which has ventricles and sulci."""
-    bone = coarse.array > _BONE_HU
-    if bone.any():
-        contact = _skull_contact(coarse, mask, bone)
+    if (coarse.array > _BONE_HU).any():
+        contact = _skull_contact(mask, _distance_from_bone_mm(coarse))
         if contact < _MIN_SKULL_CONTACT:
             message = f"expected a brain enclosed by the skull, found bone around {contact:.0%} of the tissue"
             raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
@@ -175,10 +237,15 @@ def _check_coverage(mask: Volume) -> None:
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
 
 
-def _skull_contact(coarse: Volume, mask: NDArray[np.bool_], bone: NDArray[np.bool_]) -> float:
+def _distance_from_bone_mm(volume: Volume) -> NDArray[np.float64]:
+    return ndimage.distance_transform_edt(
+        volume.array <= _BONE_HU, sampling=volume.spacing_mm[::-1]
+    )
+
+
+def _skull_contact(mask: NDArray[np.bool_], from_bone_mm: NDArray[np.float64]) -> float:
     """Share of the brain's in-plane rim that lies near bone."""
     in_plane = np.zeros((3, 3, 3), bool)
     in_plane[1] = ndimage.generate_binary_structure(2, 1)
     rim = mask & ~ndimage.binary_erosion(mask, in_plane)
-    distance_mm = ndimage.distance_transform_edt(~bone, sampling=coarse.spacing_mm[::-1])
-    return float((distance_mm[rim] <= _SKULL_DISTANCE_MM).mean())
+    return float((from_bone_mm[rim] <= _SKULL_DISTANCE_MM).mean())

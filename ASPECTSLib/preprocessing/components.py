@@ -17,6 +17,31 @@ def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return labelled == int(sizes.argmax())
 
 
+def cut_bridges(
+    mask: NDArray[np.bool_], spacing_mm: NDArray[np.float64], half_width_mm: float
+) -> NDArray[np.bool_]:
+    """Return the largest part of a mask that hangs together by more than narrow bridges.
+
+    Parameters
+    ----------
+    mask
+        Of shape (k, j, i); it may go on beyond the end slices.
+    spacing_mm
+        Along (k, j, i).
+    half_width_mm
+        Of the widest bridge that is cut.
+    """
+    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[:, 1:-1, 1:-1]
+    core = largest_component(depth_mm > half_width_mm)
+    if not core.any():
+        return largest_component(mask)
+    # Half a voxel more than was eroded, or rounding would leave single voxels of the rim out.
+    reach_mm = half_width_mm + float(np.min(spacing_mm)) / 2
+    near = ndimage.distance_transform_edt(~core, sampling=spacing_mm) <= reach_mm
+    return largest_component(mask & near)
+
+
 def remove_small(mask: NDArray[np.bool_], least_voxels: float) -> NDArray[np.bool_]:
     """Return a mask without the parts of fewer voxels, where voxels that touch in any way are connected."""
     labelled, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))

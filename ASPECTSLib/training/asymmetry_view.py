@@ -46,6 +46,12 @@ _BRAIN_HU, _RIM_PIXELS = (-20.0, 100.0), 3  # as `ASPECTSLib.preprocessing.brain
 _SHIFT_HU, _GAIN = 3.0, (0.9, 1.11)
 _SMOOTHING = (0.0, 1.2)  # sigma in pixels of the patch
 _NOISE_HU, _GRAIN = 2.5, (0.3, 1.0)  # deviation, and sigma in pixels of the patch
+# Healthy sides differ: of unaffected regions of real scans by up to 2 HU, from beam hardening, sulci and chance.
+_SIDE_HU = 0.8  # deviation of the level of a side
+_UNEVEN_HU, _UNEVEN_SIGMA_MM = (
+    (0.0, 1.2),
+    12.0,
+)  # deviation from place to place, each side by itself
 
 
 def look_at_pair(
@@ -233,7 +239,18 @@ def _varied(densities: NDArray[np.float32], spec: PatchSpec, draw: Draw) -> NDAr
     noise *= draw.uniform(0.0, _NOISE_HU) / max(float(noise.std()), 1e-6)
     level = spec.window_hu[0]
     gain, shift = draw.log_uniform(*_GAIN), draw.uniform(-_SHIFT_HU, _SHIFT_HU)
-    return (smoothed - level) * gain + level + shift + noise
+    sides = _side_differences(densities.shape, spec, draw.part("sides"))
+    return (smoothed - level) * gain + level + shift + noise + sides
+
+
+def _side_differences(shape: tuple[int, ...], spec: PatchSpec, draw: Draw) -> NDArray[np.float32]:
+    """Return what makes healthy sides differ, in HU, of a shape (2, k, j, i)."""
+    sigma = _UNEVEN_SIGMA_MM / np.asarray(spec.spacing_mm[::-1])
+    uneven = draw.generator.standard_normal(shape, np.float32)
+    uneven = ndimage.gaussian_filter(uneven, (0.0, *sigma))
+    uneven *= draw.uniform(*_UNEVEN_HU) / max(float(uneven.std()), 1e-6)
+    levels = [draw.normal(0.0, _SIDE_HU) for _ in range(shape[0])]
+    return uneven + np.asarray(levels, np.float32).reshape(-1, 1, 1, 1)
 
 
 def _flags(masks: Sequence[NDArray[np.bool_]], affected: Sequence[bool]) -> NDArray[np.uint8]:

@@ -12,7 +12,8 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.scoring.overlap import dice
 
 SHAPE, SPACING_MM = (34, 56, 50), np.array([4.0, 4.0, 5.0])
-MIDDLE_MM = (6.0, -5.0, 2.0)
+FINE_SHAPE, FINE_MM = (34, 100, 90), np.array([2.0, 2.0, 5.0])
+MIDDLE_MM, BRAIN_AXES_MM = (6.0, -5.0, 2.0), (62.0, 78.0, 58.0)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def points():
 
 @pytest.fixture(scope="module")
 def brain(points):
-    return ellipsoid(points, (62.0, 78.0, 58.0), MIDDLE_MM)
+    return ellipsoid(points, BRAIN_AXES_MM, MIDDLE_MM)
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,56 @@ def test_calcification_and_vessels_within_the_brain_belong_to_it(scan, points):
     bright = scan.with_array(np.where(vessel, 300.0, scan.array))
     mask = predict_brain(SoftTissue(low=0.1, high=2.0), bright, Modality.CTA)
     assert mask.array[vessel].all()
+
+
+def test_a_sinus_that_is_seen_as_brain_is_left_out(fine_points):
+    """Mucus, and the air of scans that are clipped at 0 HU, are as dense as fluid."""
+    sinus = ellipsoid(fine_points, (24.0, 5.0, 16.0), (6.0, 81.0, 2.0))
+    way_in = ellipsoid(fine_points, (2.5, 12.0, 4.0), (6.0, 74.0, 2.0))
+    brain = ellipsoid(fine_points, BRAIN_AXES_MM, MIDDLE_MM)
+    hu = np.where(ellipsoid(fine_points, (74.0, 95.0, 70.0), MIDDLE_MM), 900.0, -1000.0)
+    hu[brain | way_in] = 35.0
+    hu[sinus] = 10.0
+    scan = Volume(hu.astype(np.float32), centred_affine(FINE_SHAPE, FINE_MM))
+    mask = predict_brain(SoftTissue(low=0.05, high=2.0), scan, Modality.NCCT)
+    assert not (mask.array & sinus).any()
+    assert dice(mask.array, brain) > 0.95
+
+
+@pytest.fixture(scope="module")
+def fine_points():
+    return grid_points(centred_affine(FINE_SHAPE, FINE_MM), FINE_SHAPE)
+
+
+@pytest.fixture(scope="module")
+def infarct(fine_points):
+    """Return a bright infarct at the surface of the brain."""
+    lump = ellipsoid(fine_points, (16.0, 24.0, 20.0), (-50.0, -5.0, 2.0))
+    return lump & ellipsoid(fine_points, BRAIN_AXES_MM, MIDDLE_MM)
+
+
+@pytest.fixture(scope="module")
+def artefact(fine_points):
+    """Return a bright line as is seen where air meets tissue; it touches the brain."""
+    return ellipsoid(fine_points, (2.5, 18.0, 4.0), (6.0, 84.0, 2.0))
+
+
+@pytest.fixture(scope="module")
+def dwi(fine_points, infarct, artefact):
+    signal = np.full(FINE_SHAPE, 8.0, np.float32)
+    signal[ellipsoid(fine_points, BRAIN_AXES_MM, MIDDLE_MM)] = 150.0
+    signal[infarct | artefact] = 500.0
+    return Volume(signal, centred_affine(FINE_SHAPE, FINE_MM))
+
+
+def test_an_infarct_that_the_network_does_not_see_as_brain_belongs_to_it(dwi, fine_points, infarct):
+    mask = predict_brain(SoftTissue(low=0.1, high=0.6), dwi, Modality.DWI)
+    assert mask.array[infarct].mean() > 0.98
+    assert dice(mask.array, ellipsoid(fine_points, BRAIN_AXES_MM, MIDDLE_MM)) > 0.95
+
+
+def test_a_bright_line_that_touches_the_brain_is_left_out(dwi, fine_points, artefact):
+    outside = artefact & ~ellipsoid(fine_points, (66.0, 82.0, 62.0), MIDDLE_MM)
+    assert outside.sum() > 20
+    mask = predict_brain(SoftTissue(low=0.1, high=0.6), dwi, Modality.DWI)
+    assert not (mask.array & outside).any()

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from head_phantoms import ellipsoid, grid_points
+from head_phantoms import ellipsoid, grid_points, pose_matrix
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, centred_affine, resample
 from ASPECTSLib.inference.infarct_inputs import (
     INFARCT_CHANNELS,
+    INFARCT_SHAPE,
     INFARCT_SPACING_MM,
     Typical,
     infarct_channels,
@@ -15,11 +16,12 @@ from ASPECTSLib.inference.infarct_inputs import (
     infarct_grid_of,
     typical_of,
 )
+from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 
 SHAPE, SPACING_MM = (34, 70, 60), np.array([3.0, 3.0, 5.0])
 AXES_MM = np.array([60.0, 75.0, 55.0])
 MIDDLE_MM = np.array([6.0, -5.0, 2.0])
-LEAST_MARGIN_MM = 10.0
+ATLAS_MIDDLE_MM = np.array([0.0, -18.0, 3.0])
 DIVISOR = (8, 16, 16)
 
 
@@ -33,44 +35,78 @@ def ends_mm(grid):
     return apply_affine(grid.affine, corners)
 
 
+def pose(scale=0.95, yaw_deg=0.0, roll_deg=0.0, pitch_deg=0.0, middle_mm=MIDDLE_MM):
+    """Return a matrix from the atlas to a scan whose brain lies around a middle."""
+    matrix = np.linalg.inv(pose_matrix(yaw_deg, roll_deg, pitch_deg=pitch_deg))
+    matrix[:3, :3] *= scale
+    matrix[:3, 3] = middle_mm - matrix[:3, :3] @ ATLAS_MIDDLE_MM
+    return matrix
+
+
 @pytest.mark.parametrize("divisor", [(1, 1, 1), (4, 8, 8), DIVISOR, (5, 7, 11)])
-def test_the_grid_holds_the_brain_and_is_what_the_network_takes(divisor):
-    grid = infarct_grid(brain(), divisor)
+@pytest.mark.parametrize("turned", [{}, {"yaw_deg": 20.0, "pitch_deg": -15.0, "roll_deg": 8.0}])
+def test_the_grid_holds_the_brain_and_is_what_the_network_takes(divisor, turned):
+    grid = infarct_grid(brain(), pose(**turned), divisor)
     np.testing.assert_allclose(grid.spacing_mm, INFARCT_SPACING_MM)
     assert not any(size % part for size, part in zip(grid.array.shape, divisor, strict=True))
-    low_mm, high_mm = ends_mm(grid)
-    assert (low_mm <= MIDDLE_MM - AXES_MM - LEAST_MARGIN_MM + SPACING_MM).all()
-    assert (high_mm >= MIDDLE_MM + AXES_MM + LEAST_MARGIN_MM - SPACING_MM).all()
-
-
-def test_the_grid_is_no_larger_than_the_network_asks_for():
-    grid, smallest = (infarct_grid(brain(), divisor) for divisor in (DIVISOR, (1, 1, 1)))
-    more = np.array(grid.array.shape) - smallest.array.shape
-    assert (more >= 0).all()
-    assert (more < DIVISOR).all()
-    # All of the brain is there.
     on_it = resample(brain().with_array(brain().array.astype(np.uint8)), grid, order=0)
     assert on_it.array.sum() * grid.voxel_volume_ml == pytest.approx(
         brain().array.sum() * brain().voxel_volume_ml, rel=0.01
     )
 
 
-def test_the_grid_lies_around_the_middle_of_the_brain():
-    grid = infarct_grid(brain(), DIVISOR)
+def test_the_grid_is_as_large_as_in_training():
+    for scale in (0.85, 1.1):
+        assert infarct_grid(brain(), pose(scale), DIVISOR).array.shape == INFARCT_SHAPE
+    assert INFARCT_SHAPE == WHOLE_SHAPE
+
+
+def test_a_brain_that_lies_beyond_that_grid_has_a_larger_one():
+    away_mm = np.array([0.0, 0.0, 2 * 16 + 4.0])
+    grid = infarct_grid(brain(), pose(middle_mm=MIDDLE_MM + away_mm), DIVISOR)
+    assert grid.array.shape[0] > INFARCT_SHAPE[0]
+    assert grid.array.shape[1:] == INFARCT_SHAPE[1:]
+    on_it = resample(brain().with_array(brain().array.astype(np.uint8)), grid, order=0)
+    assert on_it.array.sum() * grid.voxel_volume_ml == pytest.approx(
+        brain().array.sum() * brain().voxel_volume_ml, rel=0.01
+    )
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.2])
+def test_the_grid_lies_around_the_middle_of_the_brain(scale):
+    grid = infarct_grid(brain(), pose(scale, yaw_deg=12.0), DIVISOR)
+    np.testing.assert_allclose(ends_mm(grid).mean(axis=0), MIDDLE_MM, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.2])
+def test_the_grid_is_turned_as_the_head_and_keeps_sizes(scale):
+    turned = {"yaw_deg": 10.0, "roll_deg": -7.0, "pitch_deg": 14.0}
+    grid = infarct_grid(brain(), pose(scale, **turned), DIVISOR)
+    expected = np.linalg.inv(pose_matrix(**turned))[:3, :3] * INFARCT_SPACING_MM
+    np.testing.assert_allclose(grid.affine[:3, :3], expected, atol=1e-9)
+
+
+def test_a_sheared_pose_turns_the_grid_by_the_nearest_rotation():
+    sheared = pose(1.0) @ np.array([[1, 0.1, 0, 0], [-0.1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    axes = infarct_grid(brain(), sheared, DIVISOR).affine[:3, :3] / INFARCT_SPACING_MM
+    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-9)
+    assert np.degrees(np.arctan2(axes[0, 1], axes[0, 0])) == pytest.approx(
+        np.degrees(np.arctan(0.1)), abs=1e-6
+    )
+
+
+def test_the_grid_of_training_lies_around_the_middle_of_the_brain():
+    grid = infarct_grid_of(brain(), INFARCT_SHAPE)
     np.testing.assert_allclose(ends_mm(grid).mean(axis=0), MIDDLE_MM, atol=3.0)
 
 
-def test_the_mirrored_brain_has_the_mirrored_grid():
-    plain, other = (infarct_grid(brain(MIDDLE_MM * [s, 1, 1]), DIVISOR) for s in (1, -1))
+def test_the_mirrored_brain_has_the_mirrored_grid_of_training():
+    plain, other = (infarct_grid_of(brain(MIDDLE_MM * [s, 1, 1]), INFARCT_SHAPE) for s in (1, -1))
     np.testing.assert_allclose(ends_mm(other)[::-1, 0], -ends_mm(plain)[:, 0], atol=1e-6)
 
 
-def test_a_grid_of_a_given_shape_has_the_same_middle():
-    grid = infarct_grid_of(brain(), (40, 50, 60))
-    assert grid.array.shape == (40, 50, 60)
-    np.testing.assert_allclose(
-        ends_mm(grid).mean(axis=0), ends_mm(infarct_grid(brain(), DIVISOR)).mean(axis=0)
-    )
+def test_the_grid_of_training_has_the_shape_that_is_asked_for():
+    assert infarct_grid_of(brain(), (40, 50, 60)).array.shape == (40, 50, 60)
 
 
 def test_the_typical_signal_is_the_median_of_the_brain():

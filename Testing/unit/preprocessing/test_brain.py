@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from head_phantoms import AIR_HU, dice, grid_points, head_scan, pose_matrix
+from head_phantoms import (
+    AIR_HU,
+    SKIN_HU,
+    SKULL_AXES_MM,
+    dice,
+    ellipsoid,
+    grid_points,
+    head_hu,
+    head_scan,
+    inside_skull,
+    pose_matrix,
+)
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, canonicalize, centred_affine
@@ -14,6 +25,9 @@ from ASPECTSLib.preprocessing.brain import (
 )
 
 SPACING_MM = np.array([3.0, 3.0, 5.0])
+WIDE_SHAPE = (38, 80, 70)
+MUSCLE_HU = 60.0
+TEMPLE, ORBIT = (76.0, 10.0, 5.0), (30.0, 88.0, -30.0)
 REAL_CASES = ("sub001", "sub002")
 
 
@@ -50,6 +64,28 @@ def torso(axes_mm, height_mm):
         return np.where(np.abs(z) < height_mm / 2, hu, AIR_HU)
 
     return phantom(hu_of_points, shape=(30, 80, 90))
+
+
+def muscle(points, centre_mm):
+    """Tell which points lie in a lump as large as a temporal muscle, outside the skull."""
+    return ellipsoid(points, (24.0, 26.0, 30.0), centre_mm) & ~ellipsoid(points, SKULL_AXES_MM)
+
+
+def leaking_head(centre_mm, half_width_mm):
+    """Return a head in which a canal through the skull connects the brain with a muscle, and where the muscle is."""
+
+    def hu_of_points(points):
+        hu = head_hu(points)
+        hu[muscle(points, centre_mm)] = MUSCLE_HU
+        direction = np.array(centre_mm) / np.linalg.norm(centre_mm)
+        along = points @ direction
+        from_axis = np.linalg.norm(points - along[..., None] * direction, axis=-1)
+        hu[(from_axis < half_width_mm) & (along > 0.0) & (hu > 200.0)] = MUSCLE_HU
+        return hu
+
+    points = grid_points(centred_affine(WIDE_SHAPE, SPACING_MM), WIDE_SHAPE)
+    volume = phantom(hu_of_points, shape=WIDE_SHAPE)
+    return volume, inside_skull(points), muscle(points, centre_mm)
 
 
 def slab(volume, slices):
@@ -106,6 +142,30 @@ def test_a_finer_scan_has_the_same_brain():
 def test_a_mirrored_scan_has_the_mirrored_brain(head):
     mirror = head.ct.with_array(np.ascontiguousarray(head.ct.array[..., ::-1]))
     assert np.array_equal(brain_mask(mirror).array, brain_mask(head.ct).array[..., ::-1])
+
+
+@pytest.mark.parametrize("half_width_mm", [4.0, 6.0, 8.0])
+@pytest.mark.parametrize("centre_mm", [TEMPLE, ORBIT])
+def test_what_a_gap_of_the_skull_connects_with_the_brain_is_left_out(centre_mm, half_width_mm):
+    volume, brain, outside = leaking_head(centre_mm, half_width_mm)
+    mask = brain_mask(volume)
+    assert dice(mask.array, brain) > 0.97
+    assert mask.array[outside].mean() < 0.10
+    check_brain(volume, mask)
+
+
+def test_a_head_without_a_bone_flap_has_the_same_brain():
+    def hu_of_points(points):
+        hu = head_hu(points)
+        flap = np.linalg.norm(points - np.array([70.0, 0.0, 20.0]), axis=-1) < 40.0
+        hu[flap & (hu > 200.0)] = SKIN_HU
+        return hu
+
+    volume = phantom(hu_of_points)
+    brain = inside_skull(grid_points(volume.affine, volume.array.shape))
+    mask = brain_mask(volume)
+    assert dice(mask.array, brain) > 0.95
+    check_brain(volume, mask)
 
 
 def test_air_holds_no_brain():

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ASPECTSLib.preprocessing.components import bodies_inside, largest_component, remove_small
+from ASPECTSLib.preprocessing.components import (
+    bodies_inside,
+    cut_bridges,
+    largest_component,
+    remove_small,
+)
 
 SHAPE = (6, 10, 12)
 
@@ -89,3 +94,20 @@ def test_masks_are_left_as_they_are(mask):
         function(mask)
     bodies_inside(mask, mask, 0.5)
     np.testing.assert_array_equal(mask, before)
+
+
+def test_bodies_that_a_narrow_bridge_connects_are_parted():
+    large, small = np.s_[:, 4:24, 4:24], np.s_[:, 8:20, 30:42]
+    mask = np.zeros((6, 30, 46), bool)
+    mask[large], mask[small] = True, True
+    mask[:, 12:16, 24:30] = True
+    spacing_mm = np.array([5.0, 1.0, 1.0])
+    parted = cut_bridges(mask, spacing_mm, half_width_mm=3.0)
+    assert not parted[small].any()
+    assert parted[large].mean() > 0.95  # corners are rounded
+    assert cut_bridges(mask, spacing_mm, half_width_mm=1.0)[small].all()
+
+
+def test_what_is_narrow_throughout_is_kept():
+    line = boxes(np.s_[2:3, 5:6, 1:9])
+    np.testing.assert_array_equal(cut_bridges(line, np.ones(3), half_width_mm=3.0), line)

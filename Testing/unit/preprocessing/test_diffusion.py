@@ -5,6 +5,7 @@ import pytest
 from axis_orders import AXIS_ORDERS, reordered
 from diffusion_phantoms import FLUID_ADC, INFARCT_ADC, TISSUE_ADC, DiffusionHead, oblique_affine
 from head_phantoms import head_scan
+from scipy import ndimage
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, canonicalize
@@ -14,7 +15,11 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.notes import NoteCode
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.preprocessing.diffusion import mono_exponential_adc, peak_adc, prepare_diffusion
-from ASPECTSLib.preprocessing.diffusion_content import check_diffusion, rough_brain
+from ASPECTSLib.preprocessing.diffusion_content import (
+    check_diffusion,
+    refuse_unlike_pair,
+    rough_brain,
+)
 from ASPECTSLib.preprocessing.grids import place_on, volumes_coincide
 
 HEAD = DiffusionHead()
@@ -249,6 +254,25 @@ def test_a_dwi_passes_the_check():
     assert check_diffusion(DWI.with_array(DWI.array / DWI.array.max())) == ()
 
 
+@pytest.mark.parametrize("scale", [0.7, 1.0, 2.0])
+def test_a_dwi_whose_noise_is_as_bright_as_brain_on_ct_passes_the_check(scale):
+    head = DiffusionHead((30, 90, 88))
+    noise = np.random.default_rng(3).normal(30.0, 8.0, head.brain.shape)
+    dwi = np.rint(scale * head.weighted().array + np.abs(noise)).astype(np.int16)
+    assert (dwi > 300).mean() > 0.005  # as much as the bone of a CT
+    assert check_diffusion(head.volume(dwi)) == ()
+
+
+@pytest.mark.parametrize("fluid_share", [0.1, 0.3, 0.57])
+def test_a_brain_with_much_fluid_passes_the_check(fluid_share):
+    depth = ndimage.distance_transform_edt(BRAIN, sampling=(7.0, 4.5, 4.0))
+    fluid = BRAIN & (depth < np.percentile(depth[BRAIN], 100.0 * fluid_share))
+    texture = RNG.normal(1.0, 0.05, BRAIN.shape)
+    dwi = np.where(fluid, 35.0, np.where(HEAD.infarct, 220.0, 130.0)) * texture * BRAIN
+    adc = np.where(fluid, 2700.0, np.where(HEAD.infarct, 500.0, 800.0)) / texture * BRAIN
+    refuse_unlike_pair(HEAD.volume(dwi), adc, BRAIN)
+
+
 @pytest.mark.parametrize("factor", [1e-6, 1e-3])
 def test_an_adc_map_given_for_the_dwi_is_refused(factor):
     with pytest.raises(ContentRefusedError, match="as in an ADC map") as caught:
@@ -309,6 +333,13 @@ def test_real_images_that_were_exchanged_are_refused(shared_data):
         with pytest.raises(ContentRefusedError) as caught:
             check_diffusion(scan.volume, scan.companions[Modality.ADC])
         assert caught.value.code is ErrorCode.WRONG_MODALITY
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 3.0])
+def test_a_real_dwi_passes_the_check_however_bright_it_was_stored(shared_data, scale):
+    volume = read_image(shared_data / "dwi" / "ads-subject01" / "Subject01_DWI.nii.gz")
+    stored = np.rint(volume.array * scale).astype(np.int16)
+    assert check_diffusion(volume.with_array(stored)) == ()
 
 
 def test_a_real_b0_gives_the_adc_of_brain(shared_data):

@@ -26,6 +26,7 @@ from ASPECTSLib.synthesis.acquisition import AcquisitionRange
 from ASPECTSLib.synthesis.scanners import SCANNERS
 from ASPECTSLib.training import benchmarks, unseen
 from ASPECTSLib.training.benchmarks import BENCHMARKS
+from ASPECTSLib.training.call_benchmarks import CALL_BENCHMARKS
 from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.reference_scans import ReferenceScan
 
@@ -168,7 +169,9 @@ def test_models_that_nothing_is_known_of_are_refused(models_, tmp_path):
     assert refused.value.code is ErrorCode.USAGE
 
 
-@pytest.mark.parametrize("name", sorted(BENCHMARKS.keys() - INFARCT_BENCHMARKS.keys()))
+@pytest.mark.parametrize(
+    "name", sorted(BENCHMARKS.keys() - INFARCT_BENCHMARKS.keys() - CALL_BENCHMARKS.keys())
+)
 def test_without_data_a_benchmark_says_so(name, tmp_path):
     with pytest.raises(UsageError, match=f"expected --data DIR for the benchmark {name}"):
         run(name, ["brain"], None)
