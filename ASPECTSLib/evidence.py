@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,30 @@ class DensityEvidence:
         """
         calls = tuple(map(call_region, self.measure(labels)))
         return _with_infarct(calls, labels, infarct)
+
+    def leaving_out(self, places: NDArray[np.bool_]) -> DensityEvidence:
+        """Return the evidence without some places, a bool mask on the grid of `smoothed`."""
+        return replace(self, tissue=self.tissue & ~places)
+
+    def mirrored(self, averaged: Volume) -> DensityEvidence:
+        """Return what is gathered in the mirror image of the head.
+
+        Parameters
+        ----------
+        averaged
+            The grid that the evidence was gathered on.
+        """
+        slices, rows, columns = self.box
+        last = averaged.size[0]
+        box = (slices, rows, slice(last - columns.stop, last - columns.start))
+        grid = crop(averaged, box)
+        smoothed, tissue, mask = (
+            np.ascontiguousarray(array[..., ::-1])
+            for array in (self.smoothed.array, self.tissue, self.mask.array)
+        )
+        return DensityEvidence(
+            grid.with_array(smoothed), tissue, grid.with_array(mask), box, self.averaged_slices
+        )
 
     def measure(self, labels: Volume) -> tuple[RegionMeasure, ...]:
         """Measure all regions of a label map on the scan's own slices, in the order of the labels."""
@@ -176,7 +200,9 @@ def average_slices(volume: Volume) -> Volume:
     return shrink(volume, (1, 1, averaged_slices(volume)))
 
 
-def gather_evidence(averaged: Volume, mask: Volume, count: int) -> DensityEvidence:
+def gather_evidence(
+    averaged: Volume, mask: Volume, count: int, compared: NDArray[np.bool_] | None = None
+) -> DensityEvidence:
     """Smooth the brain and select the tissue to compare.
 
     Parameters
@@ -187,12 +213,14 @@ def gather_evidence(averaged: Volume, mask: Volume, count: int) -> DensityEviden
         Brain mask on the same grid, not empty.
     count
         How many slices of the scan were averaged into one.
+    compared
+        Mask of the voxels to compare, on the same grid, where they were selected before; else they are selected here.
     """
     box = bounding_box(mask.array)
     scan_part, mask_part = crop(averaged, box), crop(mask, box)
     clipped = scan_part.with_array(np.clip(scan_part.array, *_CLIP_HU))
     smoothed = smooth_in_plane(clipped, mask_part, SMOOTHING_MM)
-    tissue = compared_tissue(smoothed, mask_part.array)
+    tissue = compared_tissue(smoothed, mask_part.array) if compared is None else compared[box]
     return DensityEvidence(smoothed, tissue, mask_part, box, count)
 
 

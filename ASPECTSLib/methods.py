@@ -29,12 +29,15 @@ class Method:
         The scans that it needs, all of them; the first is the one that is scored.
     optional
         Scans that it takes besides, where they are there.
+    reason
+        Why `auto` takes it, in one sentence; None while `auto` prefers others.
     """
 
     name: str
     title: str
     inputs: tuple[Modality, ...]
     optional: tuple[Modality, ...] = ()
+    reason: str | None = None
 
 
 METHODS = (
@@ -43,8 +46,15 @@ METHODS = (
         "dwi-unet3d: infarct on diffusion MRI by a 3-D U-Net",
         (Modality.DWI,),
         (Modality.ADC, Modality.B0),
+        "dwi-unet3d is the only method that scores diffusion MRI.",
     ),
-    Method(CLASSICAL, "classical: atlas and difference of sides", (Modality.NCCT,)),
+    Method(
+        CLASSICAL,
+        "classical: atlas and difference of sides",
+        (Modality.NCCT,),
+        reason="classical is taken for head CT, as no weights of the networks on NCCT were shown to score real scans "
+        "better; what it was measured at is in the README under 'How well it works'.",
+    ),
     Method(
         NCCT_DANET,
         "ncct-danet: sides compared by networks of one's own",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from ASPECTSLib.io.scan import Modality, Scan
-from ASPECTSLib.methods import CLASSICAL, DWI_UNET3D, NCCT_DANET, NCCT_UNET, method_for
+from ASPECTSLib.methods import AUTO, CLASSICAL, DWI_UNET3D, NCCT_DANET, NCCT_UNET, method_for
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
@@ -48,7 +49,7 @@ def score_study(
     Returns
     -------
     ScoredStudy
-        With `result.quality.abstained` set, and no score, where the atlas did not fit.
+        With `result.quality.abstained` set, and no score, where the atlas did not fit or the scan shows blood.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def score_study(
     method = method_for(options.method, {scan.modality or Modality.NCCT})
     study = SYSTEMS[method.name](scan, options, progress)
     progress.check()
-    return study
+    return _with_reason(study, method.reason) if options.method == AUTO else study
 
 
 def score_to_folder(
@@ -95,3 +96,8 @@ def score_to_folder(
     progress = progress or Progress()
     study = score_study(scan, options, progress)
     return write_study(study.result, study.images, folder, progress, picture=picture)
+
+
+def _with_reason(study: ScoredStudy, reason: str | None) -> ScoredStudy:
+    result = study.result
+    return replace(study, result=replace(result, method=replace(result.method, reason=reason)))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, GeometryRefusedError
 from ASPECTSLib.evidence import (
+    COMPARED,
     CoverageEvidence,
     DensityEvidence,
     Evidence,
@@ -71,8 +72,10 @@ def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> Revie
         return ReviewedScan(canonical, gather_signal(canonical.volume, brain, fraction))
     canonical = canonicalize(to_hounsfield(scan)[0])
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
-    mask = middle_slices(canonical.reorder(compared.array) > 0, count)
-    density = gather_evidence(averaged, averaged.with_array(mask), count)
+    # What was left out may rest on regions that were edited since: the map is the truth.
+    selection = middle_slices(canonical.reorder(compared.array), count)
+    mask = averaged.with_array(selection > 0)
+    density = gather_evidence(averaged, mask, count, selection == COMPARED)
     return ReviewedScan(canonical, _evidence_on_ct(result, density))
 
 

@@ -13,9 +13,11 @@ from ASPECTSLib.report.wording import (
     call_words,
     core_lines,
     core_text,
+    method_text,
     override_text,
     side_text,
     unsure_text,
+    without_score_text,
 )
 from ASPECTSSlicer.process import Failure
 
@@ -64,11 +66,12 @@ class Headline:
         if aspects.score is None:
             ui.scoreLabel.setText(_("No score"))
             ui.sideLabel.setText("")
-            ui.totalsLabel.setText(_("The program abstained; call the regions by hand."))
+            ui.totalsLabel.setText(_(without_score_text(study)))
         else:
             ui.scoreLabel.setText(f"ASPECTS {aspects.score} / 10")
             ui.sideLabel.setText("  ".join(filter(None, [side_text(aspects), unsure_text(study)])))
             ui.totalsLabel.setText(_totals(study))
+        ui.totalsLabel.setToolTip(method_text(study))
         ui.coreLabel.setText(core_text(study.core).replace("   ", "\n"))  # fits beside the score
         warnings = [f"⚠ {w.message}. {_(advice(w.code))}" for w in study.quality.warnings]
         ui.warningsLabel.setText("\n".join(warnings))

@@ -15,6 +15,7 @@ from ASPECTSLib.preprocessing.midplane import Midplane
 from ASPECTSLib.registration.quality import RegistrationQuality
 from ASPECTSLib.report.calls import settle
 from ASPECTSLib.report.looks import HeatKind
+from ASPECTSLib.report.no_go_warnings import no_go_warnings
 from ASPECTSLib.report.result import (
     AspectsInfo,
     CoreInfo,
@@ -28,7 +29,7 @@ from ASPECTSLib.report.result import (
     WarningInfo,
 )
 from ASPECTSLib.scoring.aspects import RegionCall
-from ASPECTSLib.scoring.haemorrhage import FLAGGED_ML
+from ASPECTSLib.scoring.haemorrhage import NO_HAEMORRHAGE, Finding, Haemorrhage
 
 THICK_SLICE_MM = 6.0
 """Slices above this blur the regions of the ganglionic level: the score is given with a warning."""
@@ -56,13 +57,14 @@ class Findings:
     agreement: float | None = None
     regions_doubtful: bool = False
     heatmap: HeatKind = HeatKind.PROBABILITY
-    hyperdense_ml: float = 0.0
+    haemorrhage: Haemorrhage = NO_HAEMORRHAGE
+    old_infarct_ml: float = 0.0
     core: CoreInfo = field(default_factory=CoreInfo)
     warnings: tuple[WarningInfo, ...] = ()
 
 
 def compose_result(scan: Scan, findings: Findings) -> StudyResult:
-    """Compose the result of a study; without score and calls where the atlas does not fit.
+    """Compose the result of a study; without score and calls where the atlas does not fit or the scan shows blood.
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
     findings
         What was found in it.
     """
-    abstained = bool(findings.quality.failures)
+    has_blood = findings.haemorrhage.finding is Finding.CERTAIN
+    abstained = has_blood or bool(findings.quality.failures)
     result = StudyResult(
         input=_input_info(scan, findings.options),
         method=_method_info(findings),
@@ -132,7 +135,8 @@ def _method_info(findings: Findings) -> MethodInfo:
 
 
 def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
-    warnings = [WarningInfo(note.code.value, note.message) for note in findings.notes]
+    warnings = list(no_go_warnings(findings.haemorrhage, findings.old_infarct_ml))
+    warnings += [WarningInfo(note.code.value, note.message) for note in findings.notes]
     slice_mm = float(scan.volume.spacing_mm[findings.key_slices.axis])
     if slice_mm > THICK_SLICE_MM:
         message = f"slices are {slice_mm:.1f} mm thick: small regions are blurred, check IC and C"
@@ -144,12 +148,6 @@ def _warnings(scan: Scan, findings: Findings) -> list[WarningInfo]:
     if largest_deg > TILTED_HEAD_DEG:
         message = f"the head is turned or tilted by {largest_deg:.0f} degrees: check the regions"
         warnings.append(WarningInfo("TILTED_HEAD", message))
-    if findings.hyperdense_ml > FLAGGED_ML:
-        message = (
-            f"{findings.hyperdense_ml:.1f} mL inside the brain are as dense as blood or calcification: "
-            "rule out haemorrhage before the score is used"
-        )
-        warnings.append(WarningInfo("HAEMORRHAGE_SUSPECTED", message))
     warnings += findings.warnings
     if findings.regions_doubtful:
         message = (

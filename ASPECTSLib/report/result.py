@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 
 SCHEMA_VERSION = 1
-_DECIMALS = 4  # of every number in the file: finer digits are noise of the arithmetic
+DECIMALS = 4
+"""Of every number in the file: finer digits are noise of the arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,18 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """How it was scored; `heatmap` says what its heat map holds, see `ASPECTSLib.report.looks.HeatKind`."""
+    """How it was scored.
+
+    `heatmap` says what its heat map holds, see `ASPECTSLib.report.looks.HeatKind`; `reason` why `auto` took this
+    method, None where a person named it.
+    """
 
     name: str
     version: str
     options: dict[str, Any] = field(default_factory=dict)
     models: tuple[ModelInfo, ...] = ()
     heatmap: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, _DECIMALS) + 0.0  # no -0.0, which differs between mirrored scans
+        return round(value, DECIMALS) + 0.0  # no -0.0, which differs between mirrored scans
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

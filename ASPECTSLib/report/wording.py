@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ASPECTSLib.errors import ErrorCode
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.report.calls import automatic_totals, score_range, uncalled_regions
 from ASPECTSLib.report.looks import look_of
@@ -16,6 +17,12 @@ LEGEND = (
 )
 
 RESEARCH_ONLY = "Research use only. Not a medical device."
+
+_ABSTAINED_AS = {
+    ErrorCode.HAEMORRHAGE.value: "it sees blood",
+    ErrorCode.LOW_REGISTRATION_QUALITY.value: "the atlas does not fit",
+}
+"""Why the program abstains, by the code of the warning that says more; the gravest first, which is named alone."""
 
 _SIDE_WORDS = {"none": "no region affected", "bilateral": "both sides alike"}
 
@@ -32,8 +39,19 @@ def headline(result: StudyResult) -> str:
 
 def no_score_text(result: StudyResult) -> str:
     """Return why there is no score."""
-    abstained = result.quality.abstained
-    return "the program abstained" if abstained else "no region could be compared"
+    if not result.quality.abstained:
+        return "no region could be compared"
+    codes = {warning.code for warning in result.quality.warnings}
+    reasons = [f", as {words}" for code, words in _ABSTAINED_AS.items() if code in codes]
+    return "".join(["the program abstained", *reasons[:1]])
+
+
+def without_score_text(result: StudyResult) -> str:
+    """Return why there is no score, and what to do, in a sentence; blood has to be looked for first."""
+    reason = no_score_text(result)
+    codes = {warning.code for warning in result.quality.warnings}
+    to_do = "" if ErrorCode.HAEMORRHAGE.value in codes else "; call the regions by hand"
+    return f"{reason[0].upper()}{reason[1:]}{to_do}."
 
 
 def unsure_text(result: StudyResult) -> str:
@@ -50,6 +68,12 @@ def unsure_text(result: StudyResult) -> str:
 def side_text(aspects: AspectsInfo) -> str:
     """Return the side that the score speaks of, in words."""
     return _SIDE_WORDS.get(str(aspects.side), str(aspects.side).upper())
+
+
+def method_text(result: StudyResult) -> str:
+    """Return which method scored, and why `auto` took it."""
+    method = result.method
+    return " ".join(filter(None, [f"Method {method.name} {method.version}.", method.reason]))
 
 
 def automatic_text(result: StudyResult) -> str:

@@ -23,6 +23,33 @@ def disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]
     return (distance_squared <= radius_mm**2).T[np.newaxis]
 
 
+def opened(
+    mask: NDArray[np.bool_], radius_mm: float, spacing_mm: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Cut bodies where no disk of a radius fits in the slice plane; what is left keeps its shape.
+
+    The same as `scipy.ndimage.binary_opening`, but quick where little is left.
+
+    Parameters
+    ----------
+    mask
+        bool, shape (k, j, i).
+    radius_mm, spacing_mm
+        As those of `disk`.
+    """
+    element = disk(radius_mm, spacing_mm)
+    eroded = ndimage.binary_erosion(mask, element)
+    left = np.zeros_like(eroded)
+    labelled, _ = ndimage.label(eroded)
+    for box in ndimage.find_objects(labelled):
+        wider = tuple(
+            slice(max(span.start - size // 2, 0), span.stop + size // 2)
+            for span, size in zip(box, element.shape, strict=True)
+        )
+        left[wider] |= ndimage.binary_dilation(eroded[wider], element)
+    return left
+
+
 def largest_radius_mm(body: NDArray[np.bool_], spacing_mm: NDArray[np.float64]) -> float:
     """Return the radius of the largest disk that fits in a slice of a body; 0 for an empty one.
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.geometry import Box, Volume, shrink, shrink_factors
-from ASPECTSLib.scoring.bodies import disk, largest_radius_mm
+from ASPECTSLib.geometry import Box
+from ASPECTSLib.scoring.bodies import largest_radius_mm, opened
 from ASPECTSLib.scoring.mirrored_brain import MirroredBrain
 
 DENSE_HU = 50.0
@@ -95,6 +95,9 @@ class Haemorrhage:
     total_ml: float = 0.0
 
 
+NO_HAEMORRHAGE = Haemorrhage(Finding.NONE)
+
+
 @dataclass(frozen=True)
 class _Body:
     """A connected dense body; what is measured in it, is measured in its deep part where that is large enough.
@@ -148,10 +151,10 @@ def find_haemorrhage(brain: MirroredBrain) -> Haemorrhage:
         With its mirror image, and with its regions, which tell where the skull base is.
     """
     if not brain.mask.any():
-        return Haemorrhage(Finding.NONE)
+        return NO_HAEMORRHAGE
     bodies = [body for body in _bodies(brain) if body.finding is not Finding.NONE]
     if not bodies:
-        return Haemorrhage(Finding.NONE)
+        return NO_HAEMORRHAGE
     volumes_ml = [body.volume_ml for body in bodies]
     return Haemorrhage(
         max(body.finding for body in bodies), max(volumes_ml), float(sum(volumes_ml))
@@ -164,7 +167,7 @@ def _bodies(brain: MirroredBrain) -> Iterator[_Body]:
     median_hu = float(np.median(values[brain.mask]))
     threshold_hu = max(DENSE_HU, median_hu + DENSE_OVER_MEDIAN_HU)
     dense = brain.mask & (values > threshold_hu)
-    labelled, _ = ndimage.label(ndimage.binary_opening(dense, disk(OPENED_RADIUS_MM, spacing_mm)))
+    labelled, _ = ndimage.label(opened(dense, OPENED_RADIUS_MM, spacing_mm))
     boxes = ndimage.find_objects(labelled)
     sizes_ml = np.bincount(labelled.ravel()) * voxel_ml
     large = [n for n, size_ml in enumerate(sizes_ml) if n and size_ml >= SUSPECTED_ML]
@@ -205,34 +208,3 @@ def _measured(
         density_hu=float(np.percentile(brain.density.array[box][part], 90)),
         height_mm=(middle - brain.lowest_slice) * float(spacing_mm[2]),
     )
-
-
-FLAGGED_ML = 1.5
-"""Largest connected hyperdense volume without a flag."""
-
-_HYPERDENSE_HU = 55.0
-_WORKING_SPACING_MM = 2.0
-
-
-def largest_hyperdense_ml(smoothed: Volume, mask: NDArray[np.bool_]) -> float:
-    """Return the volume of the largest connected hyperdense body inside the brain, calcification included, in mL.
-
-    Parameters
-    ----------
-    smoothed
-        CT in HU, smoothed in-plane.
-    mask
-        Brain mask.
-    """
-    factors = shrink_factors(smoothed, (_WORKING_SPACING_MM,) * 3)
-    coarse = shrink(smoothed, factors)
-    inside = shrink(smoothed.with_array(mask), factors).array > 0.5
-    dense = inside & (coarse.array > _HYPERDENSE_HU)
-    if not dense.any():
-        return 0.0
-    padded = np.pad(inside, 1)
-    depth_mm = ndimage.distance_transform_edt(padded, sampling=coarse.spacing_mm[::-1])
-    labelled, count = ndimage.label(dense & (depth_mm[1:-1, 1:-1, 1:-1] > DEPTH_MM))
-    if count == 0:
-        return 0.0
-    return float(np.bincount(labelled.ravel())[1:].max()) * coarse.voxel_volume_ml

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.scoring.bodies import disk, largest_radius_mm
+from ASPECTSLib.scoring.bodies import disk, largest_radius_mm, opened
 from ASPECTSLib.scoring.mirrored_brain import MirroredBrain
 
 FLUID_HU = 18.0
@@ -92,7 +92,7 @@ def _add_bodies(found: NDArray[np.bool_], brain: MirroredBrain) -> None:
     highest = fluid + FLUID_SHARE * (middle - fluid)
     dark = brain.mask & (values < threshold)
     dark &= brain.reflected.array > threshold + BRIGHTER_MIRROR_HU
-    labelled, _ = ndimage.label(ndimage.binary_opening(dark, disk(OPENED_RADIUS_MM, spacing_mm)))
+    labelled, _ = ndimage.label(opened(dark, OPENED_RADIUS_MM, spacing_mm))
     for number, box in enumerate(ndimage.find_objects(labelled), start=1):
         body = labelled[box] == number
         in_regions = int((brain.labels[box][body] > 0).sum())

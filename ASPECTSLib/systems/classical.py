@@ -10,6 +10,7 @@ from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.scoring.asymmetry import SMOOTHING_MM
 from ASPECTSLib.systems.head_ct import (
     Called,
+    HeadCt,
     difference_map,
     findings_of,
     images_of,
@@ -38,12 +39,17 @@ def score_classically(scan: Scan, options: ScoreOptions, progress: Progress) -> 
         If the work was cancelled.
     """
     head = prepare_head_ct(scan, options, progress)
-    called = Called(
+    called = call_classically(head)
+    findings = findings_of(head, called, options.age_years)
+    return ScoredStudy(compose_result(scan, findings), images_of(head, called))
+
+
+def call_classically(head: HeadCt) -> Called:
+    """Call the regions of a head by the difference of its sides."""
+    return Called(
         method=CLASSICAL,
         options={"smoothing_mm": SMOOTHING_MM},
         evidence=head.evidence,
         heatmap=difference_map(head),
         heat_kind=HeatKind.DIFFERENCE,
     )
-    findings = findings_of(head, called, options.age_years)
-    return ScoredStudy(compose_result(scan, findings), images_of(head, called))

@@ -14,11 +14,13 @@ from ASPECTSLib.methods import NCCT_DANET
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import compose_result
 from ASPECTSLib.report.looks import HeatKind
+from ASPECTSLib.report.result import DECIMALS
 from ASPECTSLib.systems.head_ct import Called, HeadCt, findings_of, images_of, prepare_head_ct
 from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.systems.study import ScoredStudy, ScoreOptions
 
-CORTICAL_MODEL, SUBCORTICAL_MODEL = "danet-cortical", "danet-subcortical"
+DANET_MODELS = ("danet-cortical", "danet-subcortical")
+"""Names of the models, one for M1 to M6 and one for C, L, IC and I."""
 
 
 def score_by_danet(scan: Scan, options: ScoreOptions, progress: Progress) -> ScoredStudy:
@@ -42,15 +44,16 @@ def score_by_danet(scan: Scan, options: ScoreOptions, progress: Progress) -> Sco
     CancelledError
         If the work was cancelled.
     """
-    models = required_models(NCCT_DANET, (CORTICAL_MODEL, SUBCORTICAL_MODEL))
+    models = required_models(NCCT_DANET, DANET_MODELS)
     head = prepare_head_ct(scan, options, progress)
     progress.stage("asymmetry by network", 0.82)
-    called = _call(head, tuple(models.values()))
+    called = call_by_danet(head, tuple(models.values()))
     findings = findings_of(head, called, options.age_years)
     return ScoredStudy(compose_result(scan, findings), images_of(head, called))
 
 
-def _call(head: HeadCt, models: tuple[ModelFile, ...]) -> Called:
+def call_by_danet(head: HeadCt, models: tuple[ModelFile, ...]) -> Called:
+    """Call the regions of a head by the networks of `DANET_MODELS`."""
     from ASPECTSLib.inference.asymmetry import asymmetry_model, call_by_asymmetry
     from ASPECTSLib.inference.registry import load_network
 
@@ -59,8 +62,11 @@ def _call(head: HeadCt, models: tuple[ModelFile, ...]) -> Called:
     calls = call_by_asymmetry(
         networks, prepared.volume, prepared.mask, head.found.labels, prepared.midplane
     )
-    probabilities = tuple(None if np.isnan(p) else float(p) for p in calls.probability)
-    thresholds = tuple(float(threshold) for threshold in calls.threshold)
+    # Called from what `result.json` will hold: scoring again must not turn a call over by a digit that it lacks.
+    probabilities = tuple(
+        None if np.isnan(p) else round(float(p), DECIMALS) for p in calls.probability
+    )
+    thresholds = tuple(round(float(threshold), DECIMALS) for threshold in calls.threshold)
     return Called(
         method=NCCT_DANET,
         options={"thresholds": list(thresholds)},

@@ -198,7 +198,9 @@ def _analyse(
     head: _Head, model: ModelFile, options: ScoreOptions, atlas: Atlas, progress: Progress
 ) -> _Analysis:
     """Find infarct and regions, working on the mirror image where that is the agreed handedness."""
-    if _is_heavier_on_the_left(head.dwi, float(np.median(head.dwi.array[head.brain]))):
+    from ASPECTSLib.inference.infarct_inputs import typical_of
+
+    if _is_heavier_on_the_left(head.dwi, typical_of(head.dwi, None, head.brain).signal):
         return _analyse_as_is(head.mirrored(), model, options, atlas, progress).mirrored()
     return _analyse_as_is(head, model, options, atlas, progress)
 
@@ -207,12 +209,18 @@ def _analyse_as_is(
     head: _Head, model: ModelFile, options: ScoreOptions, atlas: Atlas, progress: Progress
 ) -> _Analysis:
     from ASPECTSLib.inference.infarct import predict_infarct
-    from ASPECTSLib.inference.pose import levelled, levelled_template
+    from ASPECTSLib.inference.pose import levelled, levelled_template, register_pose
     from ASPECTSLib.inference.registry import load_network
 
     progress.stage("infarct", 0.12)
+    pose = register_pose(head.dwi, head.dwi.with_array(head.brain), Modality.DWI, atlas, progress)
     predicted = predict_infarct(
-        load_network(model), head.dwi, head.adc, head.brain, mirroring=options.mirroring
+        load_network(model),
+        head.dwi,
+        head.adc,
+        head.brain,
+        scan_from_atlas=pose,
+        mirroring=options.mirroring,
     )
     infarct = predicted.mask.array
     brain = head.brain | infarct  # the mask may leave out bright cortex

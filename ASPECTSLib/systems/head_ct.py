@@ -14,7 +14,7 @@ from ASPECTSLib.evidence import (
     compared_map,
     gather_evidence,
 )
-from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand, paste, resample
+from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand, paste
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.preprocessing.continuity import check_continuity
@@ -25,7 +25,8 @@ from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.report.result import CoreInfo, WarningInfo
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.asymmetry import side_difference
-from ASPECTSLib.scoring.haemorrhage import largest_hyperdense_ml
+from ASPECTSLib.systems.key_slices import KeySliceCheck, check_key_slices
+from ASPECTSLib.systems.no_go import NoGo, look_for_no_go
 from ASPECTSLib.systems.study import ScoreOptions, is_resampled, key_slices_of, model_infos
 
 
@@ -42,7 +43,11 @@ class HeadCt:
     found
         Its regions.
     evidence
-        The density of its two sides.
+        The density of its two sides, old infarcts left out.
+    no_go
+        Blood and old infarcts.
+    key_slices
+        What a network says to the slices of the regions.
     notes
         Of reader and checks.
     atlas
@@ -53,6 +58,8 @@ class HeadCt:
     canonical: CanonicalVolume
     found: Delineation
     evidence: DensityEvidence
+    no_go: NoGo
+    key_slices: KeySliceCheck
     notes: tuple[ScanNote, ...]
     atlas: Atlas
 
@@ -110,17 +117,28 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
     canonical = canonicalize(in_hu)
     jump_notes = check_continuity(canonical.volume)
     found = delineate(canonical.volume, atlas, options.regions, progress)
+    key_slices = check_key_slices(canonical.volume, found.labels.array, progress)
     progress.stage("scoring", 0.80)
     head = found.prepared
-    evidence = gather_evidence(head.volume, head.mask, averaged_slices(canonical.volume))
-    return HeadCt(scan, canonical, found, evidence, scan.notes + notes + jump_notes, atlas)
+    gathered = gather_evidence(head.volume, head.mask, averaged_slices(canonical.volume))
+    no_go = look_for_no_go(found, gathered)
+    return HeadCt(
+        scan=scan,
+        canonical=canonical,
+        found=found,
+        evidence=gathered.leaving_out(no_go.left_out),
+        no_go=no_go,
+        key_slices=key_slices,
+        notes=scan.notes + notes + jump_notes,
+        atlas=atlas,
+    )
 
 
 def difference_map(head: HeadCt) -> Volume:
     """Return the density less that of the mirrored side, HU, on the grid of the canonical scan."""
     prepared, grid, evidence = head.found.prepared, head.canonical.volume, head.evidence
     smoothed = evidence.smoothed
-    reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
+    reflected = smoothed.with_array(head.no_go.reflected)
     heatmap = side_difference(smoothed, reflected, evidence.mask.array)
     difference = paste(heatmap.array, evidence.box, prepared.volume)
     return expand(difference.array, (1, 1, averaged_slices(grid)), grid)
@@ -135,17 +153,18 @@ def findings_of(head: HeadCt, called: Called, age_years: float | None) -> Findin
         quality=found.quality,
         midplane=found.prepared.midplane,
         heatmap=called.heat_kind,
-        hyperdense_ml=largest_hyperdense_ml(head.evidence.smoothed, head.evidence.mask.array),
+        haemorrhage=head.no_go.haemorrhage,
+        old_infarct_ml=head.no_go.old_infarct_ml,
         key_slices=key_slices_of(head.canonical, found),
         method=called.method,
         options={"age_years": age_years, "regions": found.source.value, **called.options},
-        models=model_infos((*called.models, *found.models)),
+        models=model_infos((*called.models, *head.key_slices.models, *found.models)),
         agreement=found.agreement,
         regions_doubtful=found.is_doubtful,
         atlas=head.atlas,
         notes=head.notes,
         core=called.core,
-        warnings=called.warnings,
+        warnings=(*called.warnings, *head.key_slices.warnings),
     )
 
 

@@ -45,12 +45,13 @@ def score_by_slices(scan: Scan, options: ScoreOptions, progress: Progress) -> Sc
     models = required_models(NCCT_UNET, (INFARCT_MODEL,))
     head = prepare_head_ct(scan, options, progress)
     progress.stage("infarct", 0.82)
-    called = _call(head, models[INFARCT_MODEL], options)
+    called = call_by_slices(head, models[INFARCT_MODEL], options.affected_fraction)
     findings = findings_of(head, called, options.age_years)
     return ScoredStudy(compose_result(scan, findings), images_of(head, called))
 
 
-def _call(head: HeadCt, model: ModelFile, options: ScoreOptions) -> Called:
+def call_by_slices(head: HeadCt, model: ModelFile, affected_fraction: float) -> Called:
+    """Segment the infarct of a head, and call the regions of which it covers more than a share."""
     from ASPECTSLib.inference.registry import load_network
     from ASPECTSLib.inference.slices import predict_ncct_infarct
 
@@ -59,8 +60,8 @@ def _call(head: HeadCt, model: ModelFile, options: ScoreOptions) -> Called:
     predicted = predict_ncct_infarct(load_network(model), prepared.volume, brain, prepared.midplane)
     return Called(
         method=NCCT_UNET,
-        options={"affected_fraction": options.affected_fraction},
-        evidence=CoverageEvidence(head.evidence, options.affected_fraction),
+        options={"affected_fraction": affected_fraction},
+        evidence=CoverageEvidence(head.evidence, affected_fraction),
         heatmap=predicted.probability,
         heat_kind=HeatKind.PROBABILITY,
         models=(model,),

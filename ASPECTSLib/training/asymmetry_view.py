@@ -53,6 +53,12 @@ _UNEVEN_HU, _UNEVEN_SIGMA_MM = (
     12.0,
 )  # deviation from place to place, each side by itself
 
+# Sulci of one side are often wider, which is no infarct: dark lines grow into the tissue beside them.
+_WIDER_SULCI = 0.35  # share of the looks
+_WIDER_SHARE = (0.2, 0.9)  # how far a pixel goes to the darkest of its neighbours
+_FLUID_LIKE_HU = 24.0  # darker than brain, infarcts of the first day included
+_WIDER_BY_PIXELS, _WIDER_SIGMA_PIXELS = (3, 5), 0.8
+
 
 def look_at_pair(
     scan: Labelled,
@@ -232,7 +238,8 @@ def _without_bone(brain: NDArray[np.bool_], density: NDArray[np.float32]) -> NDA
 def _varied(densities: NDArray[np.float32], spec: PatchSpec, draw: Draw) -> NDArray[np.float32]:
     """Return the densities of both sides as another scanner would show them, shape (2, k, j, i)."""
     smoothing = draw.uniform(*_SMOOTHING)
-    smoothed = ndimage.gaussian_filter(densities, (0, 0, smoothing, smoothing))
+    widened = _with_wider_sulci(densities, draw.part("sulci"))
+    smoothed = ndimage.gaussian_filter(widened, (0, 0, smoothing, smoothing))
     grain = draw.uniform(*_GRAIN)
     noise = draw.generator.standard_normal(densities.shape, np.float32)
     noise = ndimage.gaussian_filter(noise, (0, 0, grain, grain))
@@ -241,6 +248,20 @@ def _varied(densities: NDArray[np.float32], spec: PatchSpec, draw: Draw) -> NDAr
     gain, shift = draw.log_uniform(*_GAIN), draw.uniform(-_SHIFT_HU, _SHIFT_HU)
     sides = _side_differences(densities.shape, spec, draw.part("sides"))
     return (smoothed - level) * gain + level + shift + noise + sides
+
+
+def _with_wider_sulci(densities: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
+    """Return the densities with wider sulci and ventricles on one side, if the draw says so."""
+    if not draw.chance(_WIDER_SULCI):
+        return densities
+    side, share, width = draw.pick((0, 1)), draw.uniform(*_WIDER_SHARE), draw.pick(_WIDER_BY_PIXELS)
+    # Noise is smoothed away first: of many pixels, its darkest would darken even tissue.
+    sigma = (0.0, _WIDER_SIGMA_PIXELS, _WIDER_SIGMA_PIXELS)
+    smooth = ndimage.gaussian_filter(densities[side], sigma)
+    darkest = ndimage.minimum_filter(smooth, (1, width, width))
+    widened = densities.copy()
+    widened[side] += np.float32(share) * (darkest - smooth) * (darkest < _FLUID_LIKE_HU)
+    return widened
 
 
 def _side_differences(shape: tuple[int, ...], spec: PatchSpec, draw: Draw) -> NDArray[np.float32]:

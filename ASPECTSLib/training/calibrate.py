@@ -22,7 +22,7 @@ from ASPECTSLib.training.call_benchmarks import Compared, compare_calls
 from ASPECTSLib.training.call_cases import CallPatients, call_cases
 from ASPECTSLib.training.tasks import VALIDATION
 
-PATIENTS = CallPatients(infarcted=90, healthy=30, stream=VALIDATION, seed=2026)
+PATIENTS = CallPatients(infarcted=60, healthy=20, stream=VALIDATION, seed=2026)
 """More with infarct than without: each region needs some that are affected."""
 
 RULE = ThresholdRule(Aim.YOUDEN, minimum_specificity=0.95, least_patients=10)

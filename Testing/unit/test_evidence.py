@@ -71,3 +71,44 @@ def test_by_coverage_the_infarct_alone_decides(density, labels):
     assert right.affected
     assert right.infarct_fraction == pytest.approx(0.25)
     assert right.measure.median == pytest.approx(33.0, abs=0.1)
+
+
+def test_places_that_are_left_out_are_not_compared(density):
+    places = np.zeros(density.tissue.shape, bool)
+    places[2:4] = True
+    left = density.leaving_out(places)
+    assert not left.tissue[2:4].any()
+    np.testing.assert_array_equal(left.tissue[4:], density.tissue[4:])
+
+
+def test_voxels_that_were_selected_before_are_compared_again(grid, labels):
+    mask = np.zeros(SHAPE, bool)
+    mask[1:, 5:35, 3:37] = True
+    selected = mask & (np.indices(SHAPE).sum(axis=0) % 3 == 0)
+    scan = grid.with_array(np.full(SHAPE, 33.0, np.float32))
+    evidence = gather_evidence(scan, grid.with_array(mask), 1, selected)
+    assert 0 < evidence.tissue.sum() == selected.sum()
+    np.testing.assert_array_equal(evidence.tissue, selected[evidence.box])
+    assert call_of(evidence, labels).measure.median == pytest.approx(33.0, abs=0.1)
+
+
+def test_the_evidence_of_the_mirrored_head_is_the_mirrored_evidence(grid):
+    """The brain lies off the middle of the grid."""
+    rng = np.random.default_rng(3)
+    hu = rng.normal(33.0, 4.0, SHAPE).astype(np.float32)
+    mask = np.zeros(SHAPE, bool)
+    mask[1:7, 5:30, 3:25] = True
+    given, turned = (
+        gather_evidence(
+            grid.with_array(np.ascontiguousarray(hu[..., ::step])),
+            grid.with_array(np.ascontiguousarray(mask[..., ::step])),
+            1,
+        )
+        for step in (1, -1)
+    )
+    mirrored = given.mirrored(grid)
+    assert mirrored.box == turned.box
+    for name in ("smoothed", "mask"):
+        np.testing.assert_array_equal(getattr(mirrored, name).array, getattr(turned, name).array)
+        np.testing.assert_array_equal(getattr(mirrored, name).affine, getattr(turned, name).affine)
+    np.testing.assert_array_equal(mirrored.tissue, turned.tissue)

@@ -47,6 +47,12 @@ def test_automatic_takes_the_best_method_for_what_is_there(given, name):
     assert method_for(AUTO, given).name == name
 
 
+@pytest.mark.parametrize("given", [{Modality.NCCT}, {Modality.DWI}])
+def test_what_automatic_takes_it_takes_for_a_reason(given):
+    method = method_for(AUTO, given)
+    assert method.reason.startswith(f"{method.name} is ")
+
+
 def test_a_method_that_is_asked_for_by_name_is_taken():
     assert method_for("classical", {Modality.NCCT, Modality.DWI}).name == "classical"
 

@@ -21,6 +21,7 @@ from ASPECTSLib.errors import (
 from ASPECTSLib.geometry import Volume, canonicalize
 from ASPECTSLib.io.images import read_image, write_image
 from ASPECTSLib.io.scan import Modality, Scan, read_scan
+from ASPECTSLib.methods import method_for
 from ASPECTSLib.pipeline import ScoredStudy, ScoreOptions, score_study, score_to_folder
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import quality
@@ -241,6 +242,14 @@ def test_what_no_method_scores_is_refused_before_any_work(small_scan, modality):
         score_study(Scan(small_scan, ("scan",), modality), progress=progress)
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
     assert reports == []
+
+
+def test_why_automatic_took_the_method_is_in_the_result(small_scan, small_study):
+    reason = small_study.result.method.reason
+    assert reason == method_for("auto", {Modality.NCCT}).reason
+    named = score(small_scan, options=ScoreOptions(method="classical"))
+    assert named.result.method.reason is None
+    assert named.result.regions == small_study.result.regions
 
 
 def test_an_unknown_method_is_refused():

@@ -264,20 +264,40 @@ def test_equal_sides_are_named_so(panel):
     assert panel.ui.sideLabel.text == "both sides alike"
 
 
-def test_abstained_study_gets_its_score_from_the_reader(panel, load_changed):
-    def abstain(study):
-        regions = tuple(
-            replace(info, affected=None, probability=None, unsure=False) for info in study.regions
-        )
-        quality = QualityInfo(study.quality.warnings, abstained=True)
-        aspects = replace(study.aspects, score=None, side=None, left=None, right=None)
-        return replace(study, regions=regions, quality=quality, aspects=aspects)
+def _abstained(study, code):
+    from ASPECTSLib.report.result import WarningInfo
 
-    load_changed(abstain)
+    regions = tuple(
+        replace(info, affected=None, probability=None, unsure=False) for info in study.regions
+    )
+    quality = QualityInfo((WarningInfo(code, "the reason in words"),), abstained=True)
+    aspects = replace(study.aspects, score=None, side=None, left=None, right=None)
+    return replace(study, regions=regions, quality=quality, aspects=aspects)
+
+
+def test_abstention_for_blood_reads_as_such(panel, load_changed):
+    load_changed(lambda study: _abstained(study, "HAEMORRHAGE"))
     assert panel.ui.scoreLabel.text == "No score"
+    assert panel.ui.totalsLabel.text == "The program abstained, as it sees blood."
+    assert "the reason in words. Look at the scan before anything" in panel.ui.warningsLabel.text
+    assert "atlas" not in panel.ui.warningsLabel.text
+    assert all(call_text(panel, f"L {side}") == "–" for side in ("left", "right"))
+
+
+def test_abstained_study_gets_its_score_from_the_reader(panel, load_changed):
+    load_changed(lambda study: _abstained(study, "LOW_REGISTRATION_QUALITY"))
+    assert panel.ui.scoreLabel.text == "No score"
+    assert panel.ui.totalsLabel.text.endswith("the atlas does not fit; call the regions by hand.")
     assert call_text(panel, "L left") == "–"
     click_switch(panel, "L left")
     assert panel.ui.scoreLabel.text == "ASPECTS 9 / 10"
+
+
+@pytest.mark.usefixtures("scored")
+def test_the_totals_say_on_hovering_which_method_was_taken_and_why(panel):
+    words = panel.ui.totalsLabel.toolTip
+    assert words.startswith("Method classical ")
+    assert "no weights of the networks" in words
 
 
 def test_warnings_are_words_with_advice(panel, load_changed):

@@ -10,7 +10,7 @@ from result_phantoms import LOWER_SLICE, SHAPE_KJI, UPPER_SLICE, block, study_im
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
 from ASPECTSLib.report.figure import _mark_sides, _radiological, report_png
-from ASPECTSLib.report.result import KeySlicesInfo, OverrideInfo
+from ASPECTSLib.report.result import KeySlicesInfo, OverrideInfo, WarningInfo
 
 pytest.importorskip("matplotlib")
 
@@ -152,6 +152,24 @@ def test_the_difference_is_blue_where_darker_and_red_where_brighter(plain):
     )
     assert right_of_patient[0] > right_of_patient[2] + 50
     assert left_of_patient[2] > left_of_patient[0] + 50
+
+
+def test_an_unsure_call_has_a_sign_of_its_own_in_the_table(plain):
+    regions = list(study_result().regions)
+    regions[M4_LEFT.label - 1] = replace(regions[M4_LEFT.label - 1], unsure=True)
+    changed = (picture(replace(study_result(), regions=tuple(regions))) != plain).any(axis=2)
+    for rows, columns in panels(plain):
+        assert not changed[rows, columns].any()
+    assert changed[:, int(0.75 * changed.shape[1]) :].any()
+
+
+def test_the_longest_reason_for_no_score_fits_above_the_picture():
+    result = study_result(abstained=True)
+    warning = WarningInfo("LOW_REGISTRATION_QUALITY", "words")
+    drawn = picture(replace(result, quality=replace(result.quality, warnings=(warning,))))
+    columns = np.flatnonzero((drawn[:50] > 100).all(axis=2).any(axis=0))
+    headline, _details = np.split(columns, np.flatnonzero(np.diff(columns) > 100) + 1)
+    assert headline[-1] > 0.4 * drawn.shape[1]
 
 
 def test_abstained_results_can_be_drawn():

@@ -97,6 +97,7 @@ def test_every_warning_of_the_project_has_advice():
     own = {"REGION_NOT_COMPARED", "UNSURE_CALLS", "THICK_SLICES", "TILTED_HEAD", "NO_PICTURE"}
     own |= {"HAEMORRHAGE_SUSPECTED", "LOW_REGISTRATION_QUALITY", "READING_INCOMPLETE"}
     own |= {"REGIONS_DISAGREE", "NO_ADC", "CORE_DISAGREES", "INFARCT_OUTSIDE_REGIONS"}
+    own |= {"HAEMORRHAGE", "OLD_INFARCT", "KEY_SLICES_DISAGREE"}
     assert set(ADVICE) == own | {str(code) for code in NoteCode}
     assert advice(WarningInfo("SOMETHING_NEW", "").code).endswith(".")
 

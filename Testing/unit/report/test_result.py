@@ -88,6 +88,12 @@ def test_a_scored_study_read_back_is_the_same(scored_study):
     assert read.input.spacing_mm == pytest.approx(result.input.spacing_mm, abs=1e-4)
 
 
+def test_a_result_of_an_earlier_version_has_no_reason_for_its_method():
+    data = json.loads(study_result().to_json())
+    del data["method"]["reason"]
+    assert StudyResult.from_json(json.dumps(data)).method.reason is None
+
+
 def test_the_same_result_has_the_same_bytes():
     assert study_result({12}).to_json() == study_result({12}).to_json()
 

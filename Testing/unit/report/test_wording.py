@@ -9,7 +9,7 @@ from result_phantoms import study_result
 
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.report.overrides import override_call
-from ASPECTSLib.report.result import CoreInfo, OverrideInfo
+from ASPECTSLib.report.result import CoreInfo, OverrideInfo, WarningInfo
 from ASPECTSLib.report.wording import (
     automatic_text,
     call_sign,
@@ -18,10 +18,12 @@ from ASPECTSLib.report.wording import (
     core_text,
     headline,
     measured_text,
+    method_text,
     override_text,
     unsure_text,
     values_text,
     values_words,
+    without_score_text,
 )
 
 M1_LEFT = region_of(RegionCode.M1, Side.LEFT)
@@ -54,10 +56,48 @@ def test_the_headline_of_an_abstained_result_has_no_number():
     assert words == "No score: the program abstained"
 
 
+def abstained_for(*codes):
+    result = study_result(abstained=True)
+    warnings = tuple(WarningInfo(code, "words") for code in codes)
+    return replace(result, quality=replace(result.quality, warnings=warnings))
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason", "what_to_do"),
+    [
+        (["HAEMORRHAGE"], ", as it sees blood", ""),
+        (
+            ["LOW_REGISTRATION_QUALITY"],
+            ", as the atlas does not fit",
+            "; call the regions by hand",
+        ),
+        (["LOW_REGISTRATION_QUALITY", "HAEMORRHAGE"], ", as it sees blood", ""),
+        (["HAEMORRHAGE_SUSPECTED"], "", "; call the regions by hand"),
+    ],
+)
+def test_why_the_program_abstained_is_said(codes, reason, what_to_do):
+    result = abstained_for(*codes)
+    assert headline(result) == f"No score: the program abstained{reason}"
+    assert without_score_text(result) == f"The program abstained{reason}{what_to_do}."
+
+
+def test_a_score_that_nothing_could_be_compared_for_is_no_abstention():
+    result = replace(study_result(), aspects=study_result(abstained=True).aspects)
+    words = "No region could be compared; call the regions by hand."
+    assert without_score_text(result) == words
+
+
 def test_an_edited_score_says_so_and_keeps_the_automatic_one():
     result = edited(study_result({12}))
     assert headline(result) == "ASPECTS 8 / 10   LEFT   (right 10, left 8, edited)"
     assert automatic_text(result) == "automatic: 9 (right 10, left 9)"
+
+
+def test_the_method_is_told_with_the_reason_why_it_was_taken():
+    result = study_result()
+    assert method_text(result) == "Method classical 0.1.0."
+    reasoned = replace(result, method=replace(result.method, reason="It is the only one."))
+    assert method_text(reasoned) == "Method classical 0.1.0. It is the only one."
 
 
 def test_unsure_calls_leave_a_range_of_scores():

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from axis_orders import reordered
+from head_phantoms import pose_matrix
 
 pytest.importorskip("torch")
 
@@ -19,7 +20,7 @@ from ASPECTSLib.atlas.atlas import load_atlas
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
-from ASPECTSLib.geometry import Volume, resample
+from ASPECTSLib.geometry import Volume, apply_affine, resample
 from ASPECTSLib.inference import registry
 from ASPECTSLib.inference.pose import contrast_of
 from ASPECTSLib.io.modality import Modality
@@ -48,6 +49,26 @@ class Bright(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits (B, 2, k, j, i)."""
         inside = 20.0 * (image[:, :1] - self.limit)
+        return torch.cat((torch.zeros_like(inside), inside), dim=1)
+
+
+class Placed(nn.Module):
+    """Call infarct a ball at one place of what is seen, in the middle from side to side, whatever is there."""
+
+    divisor = (16, 16, 16)
+    place, radius_voxels = (0.55, 0.75, 0.5), 6.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, 2, k, j, i)."""
+        shape = image.shape[2:]
+        axes = torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij")
+        terms = zip(axes, self.place, shape, strict=True)
+        distance = sum((axis - share * (n - 1)) ** 2 for axis, share, n in terms).sqrt()
+        inside = (5.0 * (self.radius_voxels - distance)).clamp(-20.0, 20.0).expand_as(image[:, :1])
         return torch.cat((torch.zeros_like(inside), inside), dim=1)
 
 
@@ -160,6 +181,21 @@ def test_the_order_of_the_axes_does_not_matter(study, head):
     turned = score(*(reordered(volume, order, flips) for volume in head[:2]))
     assert turned.result.core == study.result.core
     assert affected(turned.result) == affected(study.result)
+
+
+def test_the_network_sees_a_tilted_head_in_the_same_pose(head, monkeypatch):
+    monkeypatch.setitem(NETWORKS, INFARCT_MODEL, Placed())
+    dwi = head[0]
+    tilt = np.linalg.inv(pose_matrix(yaw_deg=-6.0, pitch_deg=10.0))
+    plain, tilted = (middle_of_infarct(score(volume)) for volume in (dwi, resample(dwi, dwi, tilt)))
+    # Seen along the axes of the scan, it would lie some 10 mm away.
+    np.testing.assert_allclose(apply_affine(tilt, tilted), plain, atol=1.5)
+
+
+def middle_of_infarct(study):
+    infarct = study.images.infarct
+    voxels = np.argwhere(infarct.array)[:, ::-1].astype(float)
+    return apply_affine(infarct.affine, voxels).mean(axis=0)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e-3])

@@ -50,6 +50,7 @@ def known_network(monkeypatch):
 
     card = SimpleNamespace(sha256="0" * 64)
     monkeypatch.setattr(registry, "find_model", lambda n: SimpleNamespace(name=n, card=card))
+    monkeypatch.setattr(registry, "find_optional_model", lambda _name: None)
     monkeypatch.setattr(registry, "load_network", lambda _model: None)
     monkeypatch.setattr(slices, "predict_ncct_infarct", predict)
 
