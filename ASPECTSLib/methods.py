@@ -57,7 +57,7 @@ METHODS = (
     ),
     Method(
         NCCT_DANET,
-        "ncct-danet: sides compared by networks of one's own",
+        "ncct-danet: sides compared by networks",
         (Modality.NCCT,),
     ),
     Method(

@@ -32,6 +32,7 @@ from ASPECTSLib.report.wording import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
 _SIZE_INCHES = (15.0, 9.0)
 _DPI = 100
@@ -42,6 +43,7 @@ _BACKGROUND = "black"
 _TEXT = "white"
 _FILL = 0.4
 _WARNING = "#f0e442"
+_VALUES_BESIDE_CALL = 0.15  # of the axes of the table
 _NOTES_TOP = 0.34  # of the axes of the table
 _NOTE_SIZES = {10.0: (0.03, 52), 8.5: (0.022, 62), 7.0: (0.016, 72), 6.0: (0.0135, 84)}
 """Step from line to line, and characters a line, by the size in points: the first that holds all notes is taken."""
@@ -87,17 +89,7 @@ def report_png(result: StudyResult, images: FigureImages) -> bytes:
 
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(
-        2,
-        4,
-        width_ratios=(1, 1, 1, 1.15),
-        left=0.005,
-        right=0.995,
-        bottom=0.06,
-        top=0.93,
-        wspace=0.02,
-        hspace=0.06,
-    )
+    grid = _grid(figure)
     _draw_slices(figure, grid, result, images)
     _draw_header(figure, result)
     _draw_table(figure.add_subplot(grid[:, 3]), result)
@@ -108,7 +100,22 @@ def report_png(result: StudyResult, images: FigureImages) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_slices(figure: Figure, grid, result: StudyResult, images: FigureImages) -> None:
+def _grid(figure: Figure) -> GridSpec:
+    """Divide the picture into two rows of three slices, and the table beside them."""
+    return figure.add_gridspec(
+        2,
+        4,
+        width_ratios=(1, 1, 1, 1.15),
+        left=0.005,
+        right=0.995,
+        bottom=0.06,
+        top=0.93,
+        wspace=0.02,
+        hspace=0.06,
+    )
+
+
+def _draw_slices(figure: Figure, grid: GridSpec, result: StudyResult, images: FigureImages) -> None:
     canonical = canonicalize(images.scan)
     volume = canonical.volume
     labels = canonical.reorder(images.regions.array)
@@ -212,7 +219,7 @@ def _draw_table(axis: Axes, result: StudyResult) -> None:
     axis.set_axis_off()
     axis.set_xlim(0, 1)
     axis.set_ylim(0, 1)
-    columns = (0.02, 0.12, 0.52)
+    columns = (0.02, 0.12, 0.54)
     for x, word in zip(columns, ("", "right", "left"), strict=True):
         axis.text(x, 0.97, word, color=_TEXT, fontsize=12, fontweight="bold")
     infos = {(info.region, info.side): info for info in result.regions}
@@ -248,9 +255,12 @@ def _colour(region: Region) -> tuple[float, float, float]:
 def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo, result: StudyResult) -> None:
     probability = "  –  " if info.probability is None else f"{info.probability:.2f}"
     edited = "✎" if info.override else " "
-    text = f"{call_sign(info)}{edited}{probability}  {values_text(info, result.input.modality)}"
     weight = "bold" if info.final_call else "normal"
-    axis.text(x, y, text, color=_TEXT, fontsize=10, fontweight=weight)
+    call = f"{call_sign(info)}{edited}{probability}"
+    axis.text(x, y, call, color=_TEXT, fontsize=10, fontweight=weight)
+    # Never bold: it would reach into the call of the other side.
+    values = values_text(info, result.input.modality)
+    axis.text(x + _VALUES_BESIDE_CALL, y, values, color=_TEXT, fontsize=10)
 
 
 def _draw_notes(axis: Axes, result: StudyResult) -> None:

@@ -9,7 +9,15 @@ from axis_orders import reordered
 from result_phantoms import LOWER_SLICE, SHAPE_KJI, UPPER_SLICE, block, study_images, study_result
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
-from ASPECTSLib.report.figure import _mark_sides, _radiological, report_png
+from ASPECTSLib.report.figure import (
+    _DPI,
+    _SIZE_INCHES,
+    _draw_table,
+    _grid,
+    _mark_sides,
+    _radiological,
+    report_png,
+)
 from ASPECTSLib.report.result import KeySlicesInfo, OverrideInfo, WarningInfo
 
 pytest.importorskip("matplotlib")
@@ -161,6 +169,23 @@ def test_an_unsure_call_has_a_sign_of_its_own_in_the_table(plain):
     for rows, columns in panels(plain):
         assert not changed[rows, columns].any()
     assert changed[:, int(0.75 * changed.shape[1]) :].any()
+
+
+def test_calls_without_densities_leave_the_calls_beside_them_legible():
+    """A network calls regions of which the densities are not compared; affected ones are bold."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    result = study_result(range(1, 21))
+    override = OverrideInfo(True, "reader", "2026-01-02", "")
+    regions = tuple(replace(info, median=None, override=override) for info in result.regions)
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI)
+    FigureCanvasAgg(figure)
+    axis = figure.add_subplot(_grid(figure)[:, 3])
+    _draw_table(axis, replace(result, regions=regions))
+    boxes = [text.get_window_extent() for text in axis.texts if text.get_text()]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
 
 def test_the_longest_reason_for_no_score_fits_above_the_picture():
