@@ -70,7 +70,7 @@ def reliability_png(said: Mapping[str, Sequence[ReliabilityPoint]]) -> bytes:
         look = {"color": colour, "marker": marker, "label": name, "linewidth": 1}
         shares.errorbar(predicted, [p.observed for p in points], errors, capsize=2, **look)
         numbers.plot(predicted, [point.n for point in points], **look)
-    shares.set(ylabel="share truly affected", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    shares.set(ylabel="share truly affected", xlim=(0, 1), ylim=(0, 1))
     shares.legend(loc="upper left")
     numbers.set(xlabel="probability of being affected", ylabel="regions", yscale="log")
     picture = BytesIO()

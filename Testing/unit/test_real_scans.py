@@ -12,7 +12,7 @@ from reference_cases import load_reference_cases
 
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.scan import read_scan
-from ASPECTSLib.pipeline import score_study
+from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.scoring.overlap import region_dice
 
 
@@ -64,3 +64,22 @@ def test_label_map_of_a_real_scan_is_as_large_as_the_scan_and_holds_all_regions(
     regions = score_study(scan).images.regions
     assert regions.array.shape == scan.volume.array.shape
     assert np.array_equal(np.unique(regions.array), np.arange(21))
+
+
+@pytest.mark.parametrize(
+    ("scan", "side", "lowest", "highest", "found"),
+    [
+        ("ncct/mca-infarct-mni/NCCT_brain.nii.gz", "left", 0, 6, {"C", "L", "I"}),
+        ("ncct/ct-aspects/sub002/im.nii.gz", "left", 5, 7, {"L", "I"}),
+        ("dicom/ct-normal", None, 9, 10, set()),
+    ],
+)
+def test_networks_that_compare_the_sides_find_infarcts_and_spare_a_healthy_head(
+    shared_data, scan, side, lowest, highest, found
+):
+    pytest.importorskip("torch")
+    result = score_study(read_scan(shared_data / scan), ScoreOptions(method="ncct-danet")).result
+    called = {info.region for info in result.regions if info.affected and info.side == "left"}
+    assert lowest <= result.aspects.score <= highest
+    assert side is None or result.aspects.side == side
+    assert found <= called

@@ -28,14 +28,16 @@ GRIDS = {
 class Head:
     """A brain with bright balls on one grid; each ball is (centre, radius) in mm of the head's own frame."""
 
-    def __init__(self, grid="coarse", balls=((CENTRE_MM, RADIUS_MM),), to_head=UPRIGHT):
+    def __init__(
+        self, grid="coarse", balls=((CENTRE_MM, RADIUS_MM),), to_head=UPRIGHT, bright=BRIGHT
+    ):
         shape, spacing_mm = GRIDS[grid]
         self.affine = centred_affine(shape, np.array(spacing_mm))
         points = apply_affine(to_head, grid_points(self.affine, shape))
         self.brain = ellipsoid(points, BRAIN_MM, MIDDLE_MM)
         self.balls = [ellipsoid(points, (radius,) * 3, centre) for centre, radius in balls]
         self.infarct = np.any(self.balls, axis=0)
-        signal = SIGNAL * (self.brain | self.infarct) * np.where(self.infarct, BRIGHT, 1.0)
+        signal = SIGNAL * (self.brain | self.infarct) * np.where(self.infarct, bright, 1.0)
         self.dwi = Volume(signal.astype(np.float32), self.affine)
         self.adc = self.dwi.with_array((800.0 * self.brain).astype(np.float32))
 
@@ -114,6 +116,24 @@ def test_the_adc_is_seen_and_said_to_be_there():
     assert (given == 1.0).all()
     assert float(adc.max()) == pytest.approx(0.8, rel=0.03)
     assert float(signal.max()) == pytest.approx(BRIGHT / 2, rel=0.02)
+
+
+@pytest.mark.parametrize(("adc", "is_kept"), [(480.0, True), (740.0, True), (830.0, False)])
+def test_a_bright_body_is_infarct_only_where_its_adc_is_lowered(adc, is_kept):
+    head = Head()
+    lowered = head.adc.with_array(np.where(head.infarct, np.float32(adc), head.adc.array))
+    found = predict_infarct(BrightInfarct(), head.dwi, lowered, head.brain, scan_from_atlas=UPRIGHT)
+    assert found.mask.array.any() == is_kept
+    assert (found.probability.array >= 0.5).any()
+
+
+@pytest.mark.parametrize(("bright", "is_kept"), [(1.55, False), (1.75, True)])
+def test_a_body_that_the_network_is_unsure_of_is_left_out_where_there_is_an_adc(bright, is_kept):
+    head = Head(bright=bright)
+    lowered = head.adc.with_array(np.where(head.infarct, np.float32(480.0), head.adc.array))
+    found = predict_infarct(BrightInfarct(), head.dwi, lowered, head.brain, scan_from_atlas=UPRIGHT)
+    assert found.mask.array.any() == is_kept
+    assert head.found().mask.array.any()
 
 
 @pytest.mark.parametrize("turned", [{"yaw_deg": 12.0}, {"roll_deg": -9.0, "pitch_deg": 15.0}])
