@@ -52,8 +52,8 @@ METHODS = (
         CLASSICAL,
         "classical: atlas and difference of sides",
         (Modality.NCCT,),
-        reason="classical is taken for head CT, as no weights of the networks on NCCT were shown to score real scans "
-        "better; what it was measured at is in the README under 'How well it works'.",
+        reason="classical is taken for head CT: on real scans with an expert's reading it calls the regions at least as "
+        "well as ncct-danet, which is better on synthetic patients only; the README has both under 'How well it works'.",
     ),
     Method(
         NCCT_DANET,
@@ -62,12 +62,12 @@ METHODS = (
     ),
     Method(
         NCCT_UNET,
-        "ncct-unet: infarct on slices by a network of one's own",
+        "ncct-unet: infarct on slices, by a network of your own",
         (Modality.NCCT,),
     ),
 )
-"""The best first: where scans of several kinds are there, that of the first method is scored. The networks on
-NCCT come after `classical`, as no weights of theirs ship: a site trains its own."""
+"""The best first: where scans of several kinds are there, that of the first method is scored. What is best on NCCT is
+what calls real scans best, not synthetic ones."""
 
 METHOD_NAMES = (AUTO, *(method.name for method in METHODS))
 

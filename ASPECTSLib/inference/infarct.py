@@ -29,9 +29,9 @@ never so sure."""
 
 HIGH_ADC = 1.0
 """Of the commonest in the brain: a bright body whose median ADC is not below it is T2 shine-through or signal piled up
-beside air. The ADC of infarcts stays lowered for a week or more (Schlaug et al., Neurology 1997;49:113-9). Bodies at
-1.0 to 1.1 were piled-up signal in one real scan, where a limit among them made them come and go; of 20 synthetic
-patients, limits from 0.95 to 1.2 left the infarcts as they were."""
+beside air. The ADC of infarcts is low in the first week, and as usual in the second (Lansberg et al., AJNR
+2001;22:637-44). In one real scan piled-up signal was at 1.0 to 1.1, where a limit made bodies come and go; the infarcts
+of 20 synthetic patients were the same with limits from 0.95 to 1.2."""
 
 MIN_COMPONENT_ML = 0.05
 """Smaller bodies are dropped: half of the smallest infarct that the network was trained on."""

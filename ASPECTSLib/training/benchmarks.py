@@ -30,6 +30,7 @@ from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.patients import MAIN_IMAGE
 from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, reference_dwi
+from ASPECTSLib.training.slice_benchmarks import SLICE_BENCHMARKS
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
     measured_scanners,
@@ -196,7 +197,10 @@ _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
 
 BENCHMARKS: Mapping[str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]] = (
     MappingProxyType(
-        dict.fromkeys(_DEFINITIONS, run_benchmark) | INFARCT_BENCHMARKS | CALL_BENCHMARKS
+        dict.fromkeys(_DEFINITIONS, run_benchmark)
+        | INFARCT_BENCHMARKS
+        | CALL_BENCHMARKS
+        | SLICE_BENCHMARKS
     )
 )
 """By name: what `aspects models verify --benchmark` runs."""

@@ -15,24 +15,15 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ASPECTSLib.atlas.atlas import load_atlas
 from ASPECTSLib.geometry import Volume, canonicalize
 from ASPECTSLib.inference.registry import find_model, load_network
 from ASPECTSLib.inference.slice_finder import compare_key_slices, find_ganglionic
-from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import read_scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.scoring.key_slices import KeySlices, find_key_slices
-from ASPECTSLib.synthesis.generator import (
-    PatientRange,
-    Sources,
-    draw_patient,
-    labels_on,
-    scan_patient,
-)
-from ASPECTSLib.training.unseen import measured_scanners, unseen_seed, unseen_sources
+from ASPECTSLib.scoring.key_slices import KeySlices
+from ASPECTSLib.training.slice_benchmarks import slice_cases
 
 REAL_CT = (
     "ncct/ct-aspects/sub001/im.nii.gz",
@@ -55,8 +46,8 @@ class Compared:
 def main(data: Path, model: str, patients: int) -> None:
     """Print both tables."""
     network = load_network(find_model(model))
-    sources = unseen_sources(data, load_atlas(), Progress())
-    synthetic = [compare_synthetic(network, sources, number) for number in range(patients)]
+    cases = slice_cases(data, patients, Progress())
+    synthetic = [_compared(network, volume, true) for volume, true in cases]
     _summarise("synthetic", synthetic)
     real = []
     for name in REAL_CT:
@@ -64,17 +55,6 @@ def main(data: Path, model: str, patients: int) -> None:
             real.append(compare_real(network, data / name))
             print(f"{name}: {real[-1]}")
     _summarise("real", real)
-
-
-def compare_synthetic(network: nn.Module, sources: Sources, number: int) -> Compared:
-    """Compare with the true regions of a patient."""
-    every = PatientRange(scanners=measured_scanners())
-    patient = draw_patient(sources, unseen_seed(number), every)
-    scan = scan_patient(patient, Modality.NCCT, every)
-    volume = scan.images["ncct"]
-    regions = labels_on(scan, volume, ("regions",))[0]
-    true = find_key_slices(regions, float(volume.spacing_mm[2]))
-    return _compared(network, volume, true)
 
 
 def compare_real(network: nn.Module, path: Path) -> Compared:

@@ -29,6 +29,7 @@ from ASPECTSLib.training.benchmarks import BENCHMARKS
 from ASPECTSLib.training.call_benchmarks import CALL_BENCHMARKS
 from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.reference_scans import ReferenceScan
+from ASPECTSLib.training.slice_benchmarks import SLICE_BENCHMARKS
 
 BRAIN, REGIONS = "brain, Dice", "twenty regions, mean Dice"
 SCANS = AcquisitionRange((2.0, 2.0), (3.0, 3.0), (104.0, 104.0), (84.0, 84.0), (0.8, 0.8))
@@ -170,7 +171,13 @@ def test_models_that_nothing_is_known_of_are_refused(models_, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(BENCHMARKS.keys() - INFARCT_BENCHMARKS.keys() - CALL_BENCHMARKS.keys())
+    "name",
+    sorted(
+        BENCHMARKS.keys()
+        - INFARCT_BENCHMARKS.keys()
+        - CALL_BENCHMARKS.keys()
+        - SLICE_BENCHMARKS.keys()
+    ),
 )
 def test_without_data_a_benchmark_says_so(name, tmp_path):
     with pytest.raises(UsageError, match=f"expected --data DIR for the benchmark {name}"):
