@@ -52,8 +52,8 @@ METHODS = (
         CLASSICAL,
         "classical: atlas and difference of sides",
         (Modality.NCCT,),
-        reason="classical is taken for head CT: on real scans with an expert's reading it calls the regions at least as "
-        "well as ncct-danet, which is better on synthetic patients only; the README has both under 'How well it works'.",
+        reason="classical is taken for head CT: it calls the regions of real scans with an expert's reading at least "
+        "as well as ncct-danet, which is better on synthetic ones only; see the README under 'How well it works'.",
     ),
     Method(
         NCCT_DANET,
