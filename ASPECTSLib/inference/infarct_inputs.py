@@ -20,6 +20,9 @@ INFARCT_SHAPE = (80, 112, 96)
 """Grid along k, j, i, as in training: the network normalises over all that it sees, the air around a brain included, so
 that a grid of another size changes its answers. It holds all but the largest brains."""
 
+LARGEST_SHAPE = (112, 144, 128)
+"""Along k, j, i: more than any brain needs, unless its pose was not found."""
+
 _MIDDLE_MM = (0.0, -18.0, 3.0)  # of the atlas' brain, MNI152
 _MOST_SIGNAL = 5.0  # of the brain's median: infarcts are at 1.3 to 3, what is brighter is artefact
 _SIGNAL_UNIT = 2.0
@@ -51,20 +54,31 @@ def infarct_grid(
     Parameters
     ----------
     brain
-        bool mask in the image frame, not empty; all of it will be on the grid.
+        bool mask in the image frame, not empty; all of it will be on the grid, if `LARGEST_SHAPE` holds it.
     scan_from_atlas
         4x4 matrix from MNI152 to the scan, RAS mm. The grid follows its turn and shift; sizes stay those of the scan.
+        One by which `LARGEST_SHAPE` would not hold the brain is wrong: the grid then lies around the brain as the scan
+        does.
     divisor
         What the network wants slices, rows and columns to be multiples of.
     """
     placed = _rigid(scan_from_atlas)
-    corners = np.argwhere(brain.array)[:, ::-1].astype(np.float64)
-    points = apply_affine(np.linalg.inv(placed) @ brain.affine, corners)
-    needed = 2 * np.abs(points).max(axis=0) / INFARCT_SPACING_MM + 1
-    count = np.maximum(np.ceil(needed), INFARCT_SHAPE[::-1])
+    needed = _needed(brain, placed)
+    if (needed > LARGEST_SHAPE[::-1]).any():
+        placed = np.eye(4)
+        placed[:3, 3] = np.mean(_extent_mm(brain), axis=0)
+        needed = _needed(brain, placed)
+    count = np.clip(needed, INFARCT_SHAPE[::-1], LARGEST_SHAPE[::-1])
     size = np.ceil(count / divisor[::-1]).astype(int) * divisor[::-1]
     grid = _grid(np.zeros(3), size[::-1])
     return Volume(grid.array, placed @ grid.affine)
+
+
+def _needed(brain: Volume, placed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many voxels along i, j, k a grid needs to hold a brain, with its middle where a matrix places it."""
+    voxels = np.argwhere(brain.array)[:, ::-1].astype(np.float64)
+    points = apply_affine(np.linalg.inv(placed) @ brain.affine, voxels)
+    return np.ceil(2 * np.abs(points).max(axis=0) / INFARCT_SPACING_MM + 1)
 
 
 def _rigid(scan_from_atlas: NDArray[np.float64]) -> NDArray[np.float64]:

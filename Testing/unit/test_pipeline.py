@@ -36,6 +36,7 @@ STAGES = (
     "deformable registration",
     "regions",
     "regions by network",
+    "key slices by network",
     "scoring",
 )
 WRITING_STAGES = ("picture", "writing")

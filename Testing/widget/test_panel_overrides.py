@@ -297,7 +297,7 @@ def test_abstained_study_gets_its_score_from_the_reader(panel, load_changed):
 def test_the_totals_say_on_hovering_which_method_was_taken_and_why(panel):
     words = panel.ui.totalsLabel.toolTip
     assert words.startswith("Method classical ")
-    assert "no weights of the networks" in words
+    assert "regions of real scans" in words
 
 
 def test_warnings_are_words_with_advice(panel, load_changed):

@@ -10,6 +10,7 @@ from ASPECTSLib.inference.infarct_inputs import (
     INFARCT_CHANNELS,
     INFARCT_SHAPE,
     INFARCT_SPACING_MM,
+    LARGEST_SHAPE,
     Typical,
     infarct_channels,
     infarct_grid,
@@ -49,6 +50,18 @@ def test_the_grid_holds_the_brain_and_is_what_the_network_takes(divisor, turned)
     grid = infarct_grid(brain(), pose(**turned), divisor)
     np.testing.assert_allclose(grid.spacing_mm, INFARCT_SPACING_MM)
     assert not any(size % part for size, part in zip(grid.array.shape, divisor, strict=True))
+    on_it = resample(brain().with_array(brain().array.astype(np.uint8)), grid, order=0)
+    assert on_it.array.sum() * grid.voxel_volume_ml == pytest.approx(
+        brain().array.sum() * brain().voxel_volume_ml, rel=0.01
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"middle_mm": np.array([400.0, 0.0, 0.0])}, {"yaw_deg": 0.0}])
+def test_a_pose_that_cannot_be_right_gives_a_grid_around_the_brain_of_bounded_size(wrong):
+    away = pose(**wrong)
+    away[2, 3] += 5000.0
+    grid = infarct_grid(brain(), away, DIVISOR)
+    assert all(n <= most for n, most in zip(grid.array.shape, LARGEST_SHAPE, strict=True))
     on_it = resample(brain().with_array(brain().array.astype(np.uint8)), grid, order=0)
     assert on_it.array.sum() * grid.voxel_volume_ml == pytest.approx(
         brain().array.sum() * brain().voxel_volume_ml, rel=0.01

@@ -263,13 +263,17 @@ def test_a_dwi_whose_noise_is_as_bright_as_brain_on_ct_passes_the_check(scale):
     assert check_diffusion(head.volume(dwi)) == ()
 
 
-@pytest.mark.parametrize("fluid_share", [0.1, 0.3, 0.57])
+@pytest.mark.parametrize("fluid_share", [0.1, 0.3, 0.45, 0.57])
 def test_a_brain_with_much_fluid_passes_the_check(fluid_share):
     depth = ndimage.distance_transform_edt(BRAIN, sampling=(7.0, 4.5, 4.0))
     fluid = BRAIN & (depth < np.percentile(depth[BRAIN], 100.0 * fluid_share))
     texture = RNG.normal(1.0, 0.05, BRAIN.shape)
     dwi = np.where(fluid, 35.0, np.where(HEAD.infarct, 220.0, 130.0)) * texture * BRAIN
     adc = np.where(fluid, 2700.0, np.where(HEAD.infarct, 500.0, 800.0)) / texture * BRAIN
+    refuse_unlike_pair(HEAD.volume(dwi), adc, BRAIN)
+    # The noise of the air around it has any ADC.
+    air = ~BRAIN & (RNG.random(BRAIN.shape) < 0.7)
+    dwi, adc = dwi + air * 4.0, adc + air * RNG.uniform(0.0, 3000.0, BRAIN.shape)
     refuse_unlike_pair(HEAD.volume(dwi), adc, BRAIN)
 
 

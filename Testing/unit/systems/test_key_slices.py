@@ -46,7 +46,9 @@ class KnownSlice(nn.Module):
 @pytest.fixture(scope="module")
 def without(small_scan):
     """Score without the network."""
-    return score_study(Scan(small_scan, ("small.nii.gz",)), OPTIONS).result
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "find_optional_model", lambda _name: None)
+        return score_study(Scan(small_scan, ("small.nii.gz",)), OPTIONS).result
 
 
 @pytest.fixture
