@@ -73,8 +73,7 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
     findings
         What was found in it.
     """
-    has_blood = findings.haemorrhage.finding is Finding.CERTAIN
-    abstained = has_blood or bool(findings.quality.failures)
+    abstained = abstains(findings.quality, findings.haemorrhage)
     result = StudyResult(
         input=_input_info(scan, findings.options),
         method=_method_info(findings),
@@ -94,6 +93,11 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
         key_slices=findings.key_slices,
     )
     return settle(result)
+
+
+def abstains(quality: RegistrationQuality, haemorrhage: Haemorrhage) -> bool:
+    """Return whether there is no score: the atlas does not fit, or the scan shows blood."""
+    return haemorrhage.finding is Finding.CERTAIN or bool(quality.failures)
 
 
 def region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:

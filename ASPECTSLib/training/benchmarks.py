@@ -34,6 +34,7 @@ from ASPECTSLib.training.slice_benchmarks import SLICE_BENCHMARKS
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
     measured_scanners,
+    required_data,
     unseen_seed,
     unseen_sources,
 )
@@ -89,8 +90,7 @@ def run_benchmark(
     UsageError
         USAGE without a data folder, without models that can be measured, or with too few anatomies to hold some out.
     """
-    if data is None:
-        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    data = required_data(name, data)
     benchmark, networks = _DEFINITIONS[name], _networks(models)
     atlas = load_atlas()
     prior = region_prior(atlas)

@@ -74,9 +74,7 @@ def calibration_of(found: Compared, task: str) -> Calibration:
     truth, logits = found.truth[:, chosen], logits_of(found.probability[:, chosen])
     curve = fit_logistic(logits.ravel(), truth.ravel())
     both_sides = [
-        np.concatenate(
-            [table[:, [r.code is code for r in REGIONS]].ravel()[:, None] for code in codes], 1
-        )
+        np.stack([table[:, [r.code is code for r in REGIONS]].ravel() for code in codes], axis=1)
         for table in (curve.probabilities(logits_of(found.probability)), found.truth)
     ]
     thresholds = region_thresholds(*both_sides, RULE)

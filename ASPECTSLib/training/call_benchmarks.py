@@ -21,18 +21,18 @@ from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, repl
 from ASPECTSLib.statistics.estimates import Estimate
 from ASPECTSLib.statistics.icc import icc_agreement
 from ASPECTSLib.statistics.proportions import proportion
+from ASPECTSLib.systems.head_ct import HeadCt
 from ASPECTSLib.training.call_cases import (
     MODELS_OF,
     CallCase,
     CallPatients,
     RegionCalls,
-    abstains,
     call_cases,
     call_heads,
     totals,
 )
 from ASPECTSLib.training.tasks import TEST
-from ASPECTSLib.training.unseen import HELD_OUT
+from ASPECTSLib.training.unseen import HELD_OUT, required_data
 
 PATIENTS = CallPatients(infarcted=100, healthy=100, stream=TEST, seed=2026)
 """Half of them without infarct."""
@@ -52,6 +52,10 @@ LOW_SCORE = 6
 
 _BOOTSTRAP = Bootstrap()
 _HALF = len(REGIONS) // 2
+
+
+Caller = Callable[[HeadCt], RegionCalls]
+"""What calls the regions of a head."""
 
 
 @dataclass(eq=False)
@@ -130,8 +134,7 @@ def run_call_benchmark(
     UsageError
         USAGE without a data folder, or without all models of a method.
     """
-    if data is None:
-        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    data = required_data(name, data)
     files = {file.name: file for file in map(find_model, models)}
     methods = [
         method for method, needed in MODELS_OF.items() if needed and set(needed) <= set(files)
@@ -150,17 +153,26 @@ def compare_calls(
     models: Mapping[str, ModelFile],
     affected_fraction: float = AFFECTED_FRACTION,
 ) -> Outcome:
-    """Let methods call the regions of patients; those of whom there would be no score are counted and left out."""
-    compared = {method: Compared() for method in methods}
+    """Let methods call the regions of patients, as `compare` does."""
+
+    def caller(method: str) -> Caller:
+        return lambda head: call_heads(head, method, models, affected_fraction)
+
+    return compare(cases, {method: caller(method) for method in methods})
+
+
+def compare(cases: Iterable[CallCase], callers: Mapping[str, Caller]) -> Outcome:
+    """Let each caller call the regions of patients; those of whom there would be no score are counted and left out."""
+    compared = {method: Compared() for method in callers}
     patients = abstained = 0
     for case in cases:
         patients += 1
-        if case.head is None or abstains(case.head):
+        if not case.has_score:
             abstained += 1
             continue
-        for method, found in compared.items():
-            found.affected.append(case.affected)
-            found.calls.append(call_heads(case.head, method, models, affected_fraction))
+        for method, call in callers.items():
+            compared[method].affected.append(case.affected)
+            compared[method].calls.append(call(case.head))
     return Outcome(compared, patients, abstained)
 
 

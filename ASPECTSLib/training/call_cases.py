@@ -18,7 +18,7 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.methods import CLASSICAL, NCCT_DANET, NCCT_UNET
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.scoring.haemorrhage import Finding
+from ASPECTSLib.report.compose import abstains
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
 from ASPECTSLib.synthesis.lesions import InfarctOptions
 from ASPECTSLib.systems.classical import call_classically
@@ -86,6 +86,12 @@ class CallCase:
     affected: NDArray[np.bool_]
     head: HeadCt | None
 
+    @property
+    def has_score(self) -> bool:
+        """Whether the program gives a score: the scan is not refused, and nothing makes the program abstain."""
+        head = self.head
+        return head is not None and not abstains(head.found.quality, head.no_go.haemorrhage)
+
 
 @dataclass(frozen=True, eq=False)
 class RegionCalls:
@@ -131,12 +137,6 @@ def call_cases(data: Path, patients: CallPatients, progress: Progress) -> Iterat
         except ContentRefusedError:
             head = None
         yield CallCase(number, fractions > AFFECTED_FRACTION, head)
-
-
-def abstains(head: HeadCt) -> bool:
-    """Return whether the program gives no score of a head, as `ASPECTSLib.report.compose.compose_result` decides."""
-    has_blood = head.no_go.haemorrhage.finding is Finding.CERTAIN
-    return has_blood or bool(head.found.quality.failures)
 
 
 def call_heads(

@@ -30,7 +30,13 @@ from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_pati
 from ASPECTSLib.synthesis.lesions import SIZE_CLASSES_ML, InfarctOptions
 from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.reference_scans import reference_infarcts
-from ASPECTSLib.training.unseen import HELD_OUT, measured_scanners, unseen_seed, unseen_sources
+from ASPECTSLib.training.unseen import (
+    HELD_OUT,
+    measured_scanners,
+    required_data,
+    unseen_seed,
+    unseen_sources,
+)
 
 INFARCTED, HEALTHY = 200, 50
 """Synthetic patients."""
@@ -88,8 +94,7 @@ def run_infarct_benchmark(
     UsageError
         USAGE without a data folder or without one infarct model.
     """
-    if data is None:
-        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    data = required_data(name, data)
     files = [file for file in map(find_model, models) if file.card.task == "infarct"]
     if len(files) != 1:
         raise UsageError(ErrorCode.USAGE, f"expected one infarct model, got {len(files)}")

@@ -20,7 +20,13 @@ from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.key_slices import KeySlices, find_key_slices
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, labels_on, scan_patient
 from ASPECTSLib.training.launch import mean_interval
-from ASPECTSLib.training.unseen import HELD_OUT, measured_scanners, unseen_seed, unseen_sources
+from ASPECTSLib.training.unseen import (
+    HELD_OUT,
+    measured_scanners,
+    required_data,
+    unseen_seed,
+    unseen_sources,
+)
 
 PATIENTS = 60
 
@@ -54,8 +60,7 @@ def run_slice_benchmark(
     UsageError
         USAGE without a data folder or without one slice finder.
     """
-    if data is None:
-        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    data = required_data(name, data)
     files = [file for file in map(find_model, models) if file.card.task == "slice-finder"]
     if len(files) != 1:
         raise UsageError(ErrorCode.USAGE, f"expected one slice finder, got {len(files)}")

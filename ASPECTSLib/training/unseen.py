@@ -52,6 +52,19 @@ def unseen_sources(data: Path, atlas: Atlas, progress: Progress) -> Sources:
     return Sources(held_out, load_shapes(data / LESION_FOLDER, atlas, cache, progress))
 
 
+def required_data(name: str, data: Path | None) -> Path:
+    """Return the data folder of a benchmark.
+
+    Raises
+    ------
+    UsageError
+        USAGE if there is none.
+    """
+    if data is None:
+        raise UsageError(ErrorCode.USAGE, f"expected --data DIR for the benchmark {name}")
+    return data
+
+
 def unseen_seed(number: int) -> tuple[int, ...]:
     """Return the seed of a patient."""
     return (TEST, _SEED, number)

@@ -79,10 +79,10 @@ def print_totals(method: str, found: Compared) -> None:
     """Print how the scores agree, and how right the probabilities are."""
     print(f"{method}, score:")
     for measure, estimate in total_measures(found).items():
-        print(f"  {measure:36}{cell(estimate)}")
+        print(f"  {measure:42}{cell(estimate)}")
     error = expected_calibration_error(found.probability, found.truth)
-    print(f"  {'expected calibration error':36}{error:.3f}")
-    print(f"  {'Brier score':36}{brier_score(found.probability, found.truth):.3f}")
+    print(f"  {'expected calibration error':42}{error:.3f}")
+    print(f"  {'Brier score':42}{brier_score(found.probability, found.truth):.3f}")
 
 
 def compare_with_first(methods: Mapping[str, Compared]) -> None:

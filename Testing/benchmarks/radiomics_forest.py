@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,11 +64,17 @@ from ASPECTSLib.statistics.roc import MIN_GROUP, Direction, area, marker
 from ASPECTSLib.statistics.thresholds import region_thresholds
 from ASPECTSLib.systems.head_ct import HeadCt
 from ASPECTSLib.training.calibrate import RULE
-from ASPECTSLib.training.call_benchmarks import LOW_SCORE, PATIENTS, Compared, Outcome
+from ASPECTSLib.training.call_benchmarks import (
+    LOW_SCORE,
+    PATIENTS,
+    Caller,
+    Compared,
+    Outcome,
+    compare,
+)
 from ASPECTSLib.training.call_cases import (
     CallCase,
     RegionCalls,
-    abstains,
     call_cases,
     call_heads,
     totals,
@@ -133,7 +139,7 @@ def main() -> None:
     print(f"trained on {len(table.affected)} scans, {table.features.shape[-1]} features")
     forests = grow_forests(table)
     patients = replace(PATIENTS, infarcted=arguments.patients, healthy=arguments.patients)
-    outcome = compare(call_cases(arguments.data, patients, Progress()), forests, extractor)
+    outcome = compare_forests(call_cases(arguments.data, patients, Progress()), forests, extractor)
     print_outcome(outcome)
     print_low_scores(outcome.methods)
 
@@ -332,7 +338,7 @@ def call_by_forests(
     return RegionCalls(said, called)
 
 
-def compare(
+def compare_forests(
     cases: Iterable[CallCase],
     forests: Mapping[RegionCode, RegionForest],
     extractor: RadiomicsFeatureExtractor,
@@ -343,21 +349,11 @@ def compare(
         features = compared_features(head.evidence, head.found.labels, extractor)
         return call_by_forests(features, forests)
 
-    methods: Mapping[str, Callable[[HeadCt], RegionCalls]] = {
+    methods: Mapping[str, Caller] = {
         CLASSICAL: lambda head: call_heads(head, CLASSICAL, {}, AFFECTED_FRACTION),
         RADIOMICS_FOREST: by_forests,
     }
-    compared = {method: Compared() for method in methods}
-    patients = abstained = 0
-    for case in cases:
-        patients += 1
-        if case.head is None or abstains(case.head):
-            abstained += 1
-            continue
-        for method, call in methods.items():
-            compared[method].affected.append(case.affected)
-            compared[method].calls.append(call(case.head))
-    return Outcome(compared, patients, abstained)
+    return compare(cases, methods)
 
 
 def print_low_scores(methods: Mapping[str, Compared]) -> None:
