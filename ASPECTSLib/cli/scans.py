@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ASPECTSLib.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ASPECTSLib.io.modality import Modality
-    from ASPECTSLib.io.notes import ScanNote
     from ASPECTSLib.io.scan import Scan
 
 _FLAGS = {
@@ -55,77 +50,19 @@ def check_scan_arguments(arguments: argparse.Namespace) -> None:
 
 
 def read_scans(arguments: argparse.Namespace, method: str) -> Scan:
-    """Read the scan that a method scores, with those that belong to it.
-
-    Parameters
-    ----------
-    arguments
-        Those of `add_scan_arguments`.
-    method
-        A name of `ASPECTSLib.methods`.
-
-    Raises
-    ------
-    InputRefusedError
-        METHOD_UNAVAILABLE if the method does not score these kinds of scans, or as `read_scan` and `read_diffusion`.
-    """
+    """Read the scan that a method scores, with those that belong to it; errors as `ASPECTSLib.systems.given`."""
     from ASPECTSLib.io.modality import Modality
-    from ASPECTSLib.io.scan import read_scan
-    from ASPECTSLib.methods import method_for
+    from ASPECTSLib.systems.given import GivenScans, read_given
 
-    given = {Modality(name.upper()): path for name, path in _flagged(arguments).items()}
-    if not given and _is_diffusion(arguments.scan):
-        given = {Modality.DWI: arguments.scan}
-    if not given:
-        return read_scan(arguments.scan, series=arguments.series, frame=arguments.frame)
-    chosen = method_for(method, given)
-    scored = chosen.inputs[0]
-    if scored is Modality.DWI:
-        scan = _diffusion(given, arguments)
-    else:
-        options = {"series": arguments.series, "frame": arguments.frame}
-        scan = read_scan(given[scored], modality=scored, **options)
-    unused = given.keys() - {*chosen.inputs, *chosen.optional}
-    return replace(scan, notes=(*scan.notes, *map(_not_used, sorted(unused))))
-
-
-def _is_diffusion(path: Path) -> bool:
-    """Return whether a DICOM folder or file holds diffusion-weighted MRI and no CT, which would be scored first."""
-    from ASPECTSLib.io.dicom import list_series, series_of_file
-    from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
-    from ASPECTSLib.io.modality import Modality
-
-    check_exists(path)
-    if path.is_dir():
-        series = list_series(path)
-    elif not path.name.lower().endswith(IMAGE_SUFFIXES):
-        series = [series_of_file(path)]
-    else:
-        return False
-    kinds = {one.kind for one in series}
-    return Modality.DWI in kinds and all(one.modality != "CT" for one in series)
+    given = GivenScans(
+        arguments.scan,
+        {Modality(name.upper()): path for name, path in _flagged(arguments).items()},
+        arguments.flair,
+        arguments.series,
+        arguments.frame,
+    )
+    return read_given(given, method)
 
 
 def _flagged(arguments: argparse.Namespace) -> dict[str, Path]:
     return {name: path for name in _FLAGS if (path := getattr(arguments, name)) is not None}
-
-
-def _diffusion(given: Mapping[Modality, Path], arguments: argparse.Namespace) -> Scan:
-    from ASPECTSLib.io.diffusion import read_diffusion
-    from ASPECTSLib.io.modality import Modality
-
-    return read_diffusion(
-        given[Modality.DWI],
-        given.get(Modality.ADC),
-        given.get(Modality.B0),
-        flair=arguments.flair,
-        series=arguments.series,
-        frame=arguments.frame,
-    )
-
-
-def _not_used(modality: Modality) -> ScanNote:
-    from ASPECTSLib.io.notes import NoteCode, ScanNote
-
-    message = f"the {modality.value} that was given is not used by this method"
-    return ScanNote(NoteCode.INPUT_NOT_USED, message)

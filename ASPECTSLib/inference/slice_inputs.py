@@ -22,15 +22,22 @@ BRAIN_WINDOW_HU = (0.0, 80.0)
 STROKE_WINDOW_HU = (5.0, 55.0)
 """Level 30, width 50: in the brain window early infarct and normal brain differ by a thirtieth of the range."""
 
-INFARCT_SLICE_CHANNELS = 3
+WINDOW_CHANNELS = 3
 """Brain window, stroke window, and the stroke window of the mirror image."""
 
-ANATOMY_SLICE_CHANNELS = 6
-"""The same, and the distance from the midsagittal plane, the place front to back, and the height."""
+INFARCT_SLICE_CHANNELS = WINDOW_CHANNELS + 2
+"""The same, the smoothed density of the tissue, and by how much that differs from the mirror image's."""
+
+ANATOMY_SLICE_CHANNELS = WINDOW_CHANNELS + 3
+"""The windows, and the distance from the midsagittal plane, the place front to back, and the height."""
 
 OUTSIDE = 0.0
 """Value of all densities outside of the brain."""
 
+_TISSUE_HU = (12.0, 60.0)  # neither fluid nor calcification nor blood
+_TISSUE_SIGMA_MM = 3.0  # noise of 4 HU a pixel falls below the 2 HU of early infarct
+_LEAST_TISSUE = 0.1  # of the weight of a smoothed pixel, or there is too little to tell its density
+_DIFFERENCE_HU = 10.0
 _CLIP_HU = (-20.0, 120.0)  # bone at the rim and metal must not bleed in
 _COORDINATE_UNIT_MM = 100.0
 _ENDS_PERCENT = (
@@ -166,18 +173,22 @@ def mask_on(mask: Volume, grid: Volume) -> NDArray[np.bool_]:
 
 
 def infarct_channels(density: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the input of the infarct network, shape (3, k, j, i).
+    """Return the input of the infarct network, shape (5, k, j, i).
 
     That the other side is seen at the same place is not in the paper: early infarct is some HU darker than normal
-    brain, as is one brain than another, and readers compare the sides.
+    brain, as is one brain than another, and readers compare the sides. Nor are the last two channels: the difference
+    of a pixel is below the noise, and a network has to learn to average before it can learn anything else.
 
     Parameters
     ----------
     density, brain
         HU and brain mask on a grid of slices, shape (k, j, i); the network's right is the patient's right.
     """
-    stroke = _windowed(density, brain, STROKE_WINDOW_HU)
-    return np.stack((_windowed(density, brain, BRAIN_WINDOW_HU), stroke, stroke[..., ::-1]))
+    smoothed, is_known = _smoothed_tissue(density, brain)
+    tissue = _windowed(smoothed, is_known, STROKE_WINDOW_HU)
+    is_paired = is_known & is_known[..., ::-1]
+    difference = np.clip((smoothed - smoothed[..., ::-1]) / _DIFFERENCE_HU, -1.0, 1.0)
+    return np.stack((*_windows(density, brain), tissue, np.where(is_paired, difference, 0.0)))
 
 
 def anatomy_channels(
@@ -205,7 +216,24 @@ def anatomy_channels(
     ]
     z, y, x = np.meshgrid(*axes[::-1], indexing="ij")
     places = np.stack((np.abs(x), y, z)) / _COORDINATE_UNIT_MM
-    return np.concatenate((infarct_channels(density, brain), places.astype(np.float32)))
+    return np.concatenate((_windows(density, brain), places.astype(np.float32)))
+
+
+def _windows(density: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
+    stroke = _windowed(density, brain, STROKE_WINDOW_HU)
+    return np.stack((_windowed(density, brain, BRAIN_WINDOW_HU), stroke, stroke[..., ::-1]))
+
+
+def _smoothed_tissue(
+    density: NDArray[np.float32], brain: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the density averaged over the tissue around each pixel, and where there is enough of it."""
+    low, high = _TISSUE_HU
+    weight = (brain & (density > low) & (density < high)).astype(np.float32)
+    sigma = (0.0, *[_TISSUE_SIGMA_MM / PIXEL_MM] * 2)
+    total = ndimage.gaussian_filter(weight, sigma)
+    smoothed = ndimage.gaussian_filter(density * weight, sigma) / np.maximum(total, _LEAST_TISSUE)
+    return smoothed, brain & (total > _LEAST_TISSUE)
 
 
 def _windowed(

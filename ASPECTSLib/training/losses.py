@@ -158,6 +158,7 @@ def focal_boundary_dice(
     focal_weight: float = 3.0,
     boundary_weight: float = 1.0,
     dice_weight: float = 1.0,
+    class_weights: Sequence[float] | None = None,
 ) -> torch.Tensor:
     """Return the weighted sum of focal, boundary and Dice loss of Deep-ASPECTS.
 
@@ -169,13 +170,17 @@ def focal_boundary_dice(
         As the module says, with slices: (B, C, D, H, W) and (B, D, H, W).
     focal_weight, boundary_weight, dice_weight
         Of each term.
+    class_weights
+        Of the focal loss, whose authors balance the classes, too. From random weights, with all at 1, a rare class is
+        lost within the first steps, and boundary and Dice loss alone do not bring it back.
 
     Raises
     ------
     UsageError
         RECIPE_INVALID if the shapes do not fit.
     """
-    total = focal_weight * focal(logits, labels) + dice_weight * soft_dice(logits, labels)
+    focused = focal(logits, labels, class_weights=class_weights)
+    total = focal_weight * focused + dice_weight * soft_dice(logits, labels)
     classes = torch.arange(1, logits.shape[1], device=logits.device)
     truth = labels[:, None] == classes.reshape(1, -1, *[1] * (labels.ndim - 1))
     error = (logits.float().softmax(dim=1)[:, 1:] - truth.float()).abs()

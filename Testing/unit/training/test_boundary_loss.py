@@ -108,6 +108,15 @@ def test_the_three_losses_are_added_with_their_weights():
     )
 
 
+def test_the_focal_part_can_weigh_the_classes():
+    logits, labels = slices()
+    rare = {"class_weights": [1.0, 6.0, 6.0]}
+    alone = {"boundary_weight": 0.0, "dice_weight": 0.0, "focal_weight": 1.0}
+    weighted = focal_boundary_dice(logits, labels, **alone, **rare).item()
+    assert weighted == pytest.approx(focal(logits, labels, **rare).item())
+    assert weighted != pytest.approx(focal(logits, labels).item())
+
+
 def test_what_is_unknown_costs_nothing_by_its_distance():
     logits, labels = slices()
     labels[:, 0] = IGNORED

@@ -202,7 +202,8 @@ def test_a_network_learns_a_sample(infarcts):
     batch, truth = torch.from_numpy(image[:, shown])[None], torch.from_numpy(labels[shown])[None]
     batch, truth = batch[..., 16:208:3, 16:208:3], truth[..., 16:208:3, 16:208:3]
     torch.manual_seed(0)
-    network = build_network("slice-linknet", {"in_channels": 3, "out_channels": 2})
+    options = {"in_channels": INFARCT_SLICE_CHANNELS, "out_channels": 2}
+    network = build_network("slice-linknet", options)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     losses = []
     for _ in range(8):

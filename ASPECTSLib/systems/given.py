@@ -1,0 +1,112 @@
+"""The scans that a study was given, and how the one that a method scores is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.io.dicom import list_series, series_of_file
+from ASPECTSLib.io.diffusion import read_diffusion
+from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
+from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.io.notes import NoteCode, ScanNote
+from ASPECTSLib.io.scan import Scan, read_scan
+from ASPECTSLib.methods import method_for
+
+
+@dataclass(frozen=True)
+class GivenScans:
+    """Paths of a study's scans, each a file or a DICOM folder.
+
+    Parameters
+    ----------
+    scan
+        One whose kind is to be recognised; then there are no others.
+    by_kind
+        Those whose kind is known.
+    flair
+        Accepted, and not used.
+    series
+        Number or description of the DICOM series.
+    frame
+        Of a 4-D file, from 0.
+
+    Raises
+    ------
+    UsageError
+        USAGE unless there is either one scan or some of known kinds.
+    """
+
+    scan: Path | None = None
+    by_kind: Mapping[Modality, Path] = field(default_factory=lambda: MappingProxyType({}))
+    flair: Path | None = None
+    series: str | None = None
+    frame: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.scan is None) == (not self.by_kind):
+            message = "expected one scan, or scans by kind such as dwi and adc"
+            raise UsageError(ErrorCode.USAGE, message)
+
+
+def read_given(given: GivenScans, method: str) -> Scan:
+    """Read the scan that a method scores, with those that belong to it.
+
+    Parameters
+    ----------
+    given
+        Where the scans are.
+    method
+        A name of `ASPECTSLib.methods`.
+
+    Raises
+    ------
+    InputRefusedError
+        METHOD_UNAVAILABLE if the method does not score these kinds of scans, or as `read_scan` and `read_diffusion`.
+    """
+    by_kind = given.by_kind
+    if given.scan is not None:
+        if not _is_diffusion(given.scan):
+            return read_scan(given.scan, series=given.series, frame=given.frame)
+        by_kind = {Modality.DWI: given.scan}
+    chosen = method_for(method, by_kind)
+    scored = chosen.inputs[0]
+    scan = (
+        _diffusion(by_kind, given)
+        if scored is Modality.DWI
+        else read_scan(by_kind[scored], modality=scored, series=given.series, frame=given.frame)
+    )
+    unused = by_kind.keys() - {*chosen.inputs, *chosen.optional}
+    return replace(scan, notes=(*scan.notes, *map(_not_used, sorted(unused))))
+
+
+def _is_diffusion(path: Path) -> bool:
+    """Return whether a DICOM folder or file holds diffusion-weighted MRI and no CT, which would be scored first."""
+    check_exists(path)
+    if path.is_dir():
+        series = list_series(path)
+    elif not path.name.lower().endswith(IMAGE_SUFFIXES):
+        series = [series_of_file(path)]
+    else:
+        return False
+    kinds = {one.kind for one in series}
+    return Modality.DWI in kinds and all(one.modality != "CT" for one in series)
+
+
+def _diffusion(by_kind: Mapping[Modality, Path], given: GivenScans) -> Scan:
+    return read_diffusion(
+        by_kind[Modality.DWI],
+        by_kind.get(Modality.ADC),
+        by_kind.get(Modality.B0),
+        flair=given.flair,
+        series=given.series,
+        frame=given.frame,
+    )
+
+
+def _not_used(modality: Modality) -> ScanNote:
+    message = f"the {modality.value} that was given is not used by this method"
+    return ScanNote(NoteCode.INPUT_NOT_USED, message)
