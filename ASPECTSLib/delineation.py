@@ -16,6 +16,7 @@ from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import Volume, expand
+from ASPECTSLib.inference.pose import levelled, levelled_template
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
@@ -43,6 +44,9 @@ MIN_AGREEMENT = 0.60
 
 MIN_VOLUME_SHARE = 0.25
 """Of each registered region's volume: a network that leaves less of one has lost it."""
+
+
+_GREY_LEVELS = 100.0
 
 
 class RegionSource(StrEnum):
@@ -159,6 +163,45 @@ def delineate(
     return find_regions(brain, atlas, source, progress).mirrored()
 
 
+def delineate_stripped(
+    image: Volume,
+    brain: NDArray[np.bool_],
+    modality: Modality,
+    atlas: Atlas,
+    source: RegionSource,
+    progress: Progress,
+) -> Delineation:
+    """Find the regions of a brain whose skull is not seen, in one handedness for it and its mirror image.
+
+    Parameters
+    ----------
+    image
+        In the image frame, any unit; infarcts filled with usual tissue.
+    brain
+        bool mask on its grid.
+    modality
+        In whose contrast the atlas is registered.
+    atlas, source, progress
+        As in `find_regions`.
+
+    Raises
+    ------
+    ContentRefusedError
+        PARTIAL_COVERAGE if not all regions lie in the scan.
+    ResourceError
+        If networks were asked for by name and PyTorch or a model is missing or damaged.
+    """
+    mask = image.with_array(brain)
+    level = float(np.median(image.array[brain]))
+    # In whole numbers, of which sums are exact.
+    scaled = image.with_array(np.rint(image.array * (_GREY_LEVELS / level)))
+    if is_heavier_on_the_left(scaled):
+        seen = _stripped(mirror(image), mirror(mask), modality, atlas, progress)
+        return find_regions(seen, atlas, source, progress).mirrored()
+    seen = _stripped(image, mask, modality, atlas, progress)
+    return find_regions(seen, atlas, source, progress)
+
+
 def find_regions(
     brain: Brain, atlas: Atlas, source: RegionSource, progress: Progress
 ) -> Delineation:
@@ -243,6 +286,15 @@ def _head_ct(working: Volume, volume: Volume, atlas: Atlas, progress: Progress) 
         registration_image(working, mask, typical_hu),
         template,
     )
+
+
+def _stripped(
+    image: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress
+) -> Brain:
+    progress.stage("symmetric pose", 0.18)
+    fixed = levelled(image, mask.array)
+    prepared = PreparedHead(image, mask, find_midplane(fixed))
+    return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
 def _register(

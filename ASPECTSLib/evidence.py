@@ -161,14 +161,14 @@ class CoverageEvidence:
 
 @dataclass(frozen=True, eq=False)
 class SignalEvidence:
-    """What the calls on diffusion-weighted MRI are shown beside: the signal as a share of the brain's median.
+    """What the calls by an infarct on diffusion-weighted MRI or perfusion maps are shown beside.
 
     Parameters
     ----------
     signal
-        Per cent of the median of the brain.
+        Of diffusion in per cent of the median of the brain, of blood flow in mL/100 g/min.
     brain
-        bool mask on the same grid.
+        bool mask on the same grid: of which the medians are taken.
     affected_fraction
         A region with more than this share infarcted is affected.
     """

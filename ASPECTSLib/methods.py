@@ -10,6 +10,7 @@ from ASPECTSLib.io.modality import Modality
 
 AUTO = "auto"
 CLASSICAL = "classical"
+CTP_CBF = "ctp-cbf"
 DWI_UNET3D = "dwi-unet3d"
 NCCT_DANET = "ncct-danet"
 NCCT_UNET = "ncct-unet"
@@ -47,6 +48,13 @@ METHODS = (
         (Modality.DWI,),
         (Modality.ADC, Modality.B0),
         "dwi-unet3d is the only method that scores diffusion MRI.",
+    ),
+    Method(
+        CTP_CBF,
+        "ctp-cbf: infarct core on CT perfusion by its blood flow",
+        (Modality.CBF,),
+        (Modality.NCCT, Modality.CBV, Modality.TMAX),
+        "ctp-cbf is taken where there is a map of blood flow: it shows a core hours before head CT does.",
     ),
     Method(
         CLASSICAL,

@@ -8,13 +8,22 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ASPECTSLib.io.scan import Modality, Scan
-from ASPECTSLib.methods import AUTO, CLASSICAL, DWI_UNET3D, NCCT_DANET, NCCT_UNET, method_for
+from ASPECTSLib.methods import (
+    AUTO,
+    CLASSICAL,
+    CTP_CBF,
+    DWI_UNET3D,
+    NCCT_DANET,
+    NCCT_UNET,
+    method_for,
+)
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
 from ASPECTSLib.systems.classical import score_classically
 from ASPECTSLib.systems.danet import score_by_danet
 from ASPECTSLib.systems.diffusion import score_diffusion
+from ASPECTSLib.systems.perfusion import score_perfusion
 from ASPECTSLib.systems.slices import score_by_slices
 from ASPECTSLib.systems.study import ScoredStudy, ScoreOptions
 
@@ -23,6 +32,7 @@ System = Callable[[Scan, ScoreOptions, Progress], ScoredStudy]
 SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
         CLASSICAL: score_classically,
+        CTP_CBF: score_perfusion,
         DWI_UNET3D: score_diffusion,
         NCCT_DANET: score_by_danet,
         NCCT_UNET: score_by_slices,
@@ -39,8 +49,8 @@ def score_study(
     Parameters
     ----------
     scan
-        As read by `ASPECTSLib.io.scan.read_scan`, or by `ASPECTSLib.io.diffusion.read_diffusion`. One of which the
-        header does not say what it is, is taken for a non-contrast head CT.
+        As read by `ASPECTSLib.io.scan.read_scan`, or by `read_diffusion` and `read_perfusion` beside it. One of
+        which the header does not say what it is, is taken for a non-contrast head CT.
     options
         Defaults when left out.
     progress

@@ -15,6 +15,7 @@ from ASPECTSLib.evidence import (
     DensityEvidence,
     Evidence,
     NetworkEvidence,
+    SignalEvidence,
     average_slices,
     averaged_slices,
     gather_evidence,
@@ -22,7 +23,7 @@ from ASPECTSLib.evidence import (
     middle_slices,
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
-from ASPECTSLib.methods import DWI_UNET3D, NCCT_DANET, NCCT_UNET
+from ASPECTSLib.methods import CTP_CBF, DWI_UNET3D, NCCT_DANET, NCCT_UNET
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
@@ -70,6 +71,11 @@ def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> Revie
         brain = canonical.reorder(compared.array) > 0
         fraction = float(result.method.options["affected_fraction"])
         return ReviewedScan(canonical, gather_signal(canonical.volume, brain, fraction))
+    if result.method.name == CTP_CBF:
+        canonical = canonicalize(scan)
+        tissue = canonical.reorder(compared.array) == COMPARED
+        fraction = float(result.method.options["affected_fraction"])
+        return ReviewedScan(canonical, SignalEvidence(canonical.volume, tissue, fraction))
     canonical = canonicalize(to_hounsfield(scan)[0])
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
     # What was left out may rest on regions that were edited since: the map is the truth.

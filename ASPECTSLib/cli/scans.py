@@ -17,7 +17,9 @@ _FLAGS = {
     "dwi": "diffusion-weighted MRI, b about 1000 s/mm2, or 4-D with b-values",
     "adc": "ADC map that belongs to --dwi, in any of its units",
     "b0": "scan without diffusion weighting, to compute the ADC where there is none",
-    "cbf": "map of cerebral blood flow (scored by no method of this version)",
+    "cbf": "map of cerebral blood flow in mL/100 g/min, alone or with --ncct for its anatomy",
+    "cbv": "map of cerebral blood volume that belongs to --cbf",
+    "tmax": "Tmax map in seconds that belongs to --cbf",
 }
 
 

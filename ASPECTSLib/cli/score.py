@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ASPECTSLib.cli.console import Console, end_with_standard_input, interruptible
 from ASPECTSLib.cli.scans import add_scan_arguments, check_scan_arguments, read_scans
+from ASPECTSLib.cli.scoring import add_scoring_arguments, options_of
 from ASPECTSLib.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -28,31 +29,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="new folder"
     )
-    parser.add_argument(
-        "--method", default="auto", help="auto (default), classical (NCCT) or dwi-unet3d (DWI)"
-    )
-    parser.add_argument(
-        "--regions",
-        choices=("auto", "network", "registration"),
-        default="auto",
-        help="where the regions come from; auto (default) takes the networks where PyTorch is installed",
-    )
+    add_scoring_arguments(parser)
     parser.add_argument(
         "--age", type=_age, metavar="N", help="age in years, if the header has none"
     )
-    parser.add_argument(
-        "--affected-fraction",
-        type=float,
-        metavar="F",
-        help="on DWI a region is affected when more than this share of it is infarcted (default 0.1)",
-    )
-    parser.add_argument(
-        "--mirroring",
-        action="store_true",
-        help="on DWI let the network see the mirror image, too: twice as slow",
-    )
     parser.add_argument("--progress", choices=("text", "json"), default="text")
-    parser.add_argument("--no-picture", action="store_true", help="leave out report.png")
     parser.add_argument(
         "--end-with-input",
         action="store_true",
@@ -68,18 +49,10 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         end_with_standard_input()
     with interruptible(console) as progress:
         progress.stage("loading", 0.0)
-        from ASPECTSLib.delineation import RegionSource
-        from ASPECTSLib.pipeline import ScoreOptions, score_to_folder
+        from ASPECTSLib.pipeline import score_to_folder
         from ASPECTSLib.report.staging import check_output
 
-        options = ScoreOptions(
-            arguments.method,
-            arguments.age,
-            RegionSource(arguments.regions),
-            mirroring=arguments.mirroring,
-        )
-        if arguments.affected_fraction is not None:
-            options = replace(options, affected_fraction=arguments.affected_fraction)
+        options = replace(options_of(arguments), age_years=arguments.age)
         check_output(arguments.output)
         progress.stage("reading", 0.02)
         scan = read_scans(arguments, options.method)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -30,6 +32,7 @@ _SUFFIXES = (CARD_SUFFIX, WEIGHTS_SUFFIX)
 # Files of weights that people have and that are never opened: most of them can run code.
 _OTHER_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".zip", ".npz", ".h5")
 _SHOWN_DIFFERENCES = 3
+_KEPT_NETWORKS = 8  # all that one method needs, and some of another
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of a network's tensors by name."""
@@ -178,7 +181,8 @@ def load_weights(model: ModelFile) -> dict[str, torch.Tensor]:
 def load_network(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
     """Load a model as a network in evaluation mode, its numbers in 32 bits.
 
-    Torch's random numbers are those that they would be without this call.
+    The same file on the same device is read once in a process and the network shared: it is to be looked through, not
+    changed. Torch's random numbers are those that they would be without this call.
 
     Raises
     ------
@@ -187,9 +191,31 @@ def load_network(model: ModelFile, device: torch.device | str = "cpu") -> nn.Mod
     UsageError
         MODEL_MISMATCH if the card's architecture or its options are unknown.
     """
+    require_torch()
+    path, card = model.weights_path, model.card
+    try:
+        state = path.stat()
+        written = state.st_mtime_ns, state.st_size
+    except OSError:
+        written = None  # reading it says why
+    options = f"{card.architecture} {sorted(card.options.items())}"
+    return _network(_Wanted((path, written, card.sha256, options, str(device)), model))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A network by its file and place, and the model that it is made of."""
+
+    identity: tuple[object, ...]
+    model: ModelFile = field(compare=False)
+
+
+@lru_cache(maxsize=_KEPT_NETWORKS)
+def _network(wanted: _Wanted) -> nn.Module:
     torch = require_torch()
     from ASPECTSLib.networks.build import build_network
 
+    model = wanted.model
     weights = load_weights(model)
     card = model.card
     # Built without memory first: a card can ask for more than the machine has.
@@ -203,7 +229,7 @@ def load_network(model: ModelFile, device: torch.device | str = "cpu") -> nn.Mod
     with torch.random.fork_rng(devices=[]):
         network = build_network(card.architecture, card.options)
     network.load_state_dict(weights, strict=True)
-    return network.to(device).eval()
+    return network.to(wanted.identity[-1]).eval()
 
 
 def require_torch() -> ModuleType:

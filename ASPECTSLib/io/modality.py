@@ -15,14 +15,16 @@ class Modality(StrEnum):
     CTA = "CTA"
     CTP = "CTP"
     CBF = "CBF"
+    CBV = "CBV"
+    TMAX = "TMAX"
     DWI = "DWI"
     ADC = "ADC"
     B0 = "B0"
 
     @property
     def dicom_modality(self) -> str | None:
-        """The DICOM modality of such a scan; None for CBF, which both CT and MR measure."""
-        if self is Modality.CBF:
+        """The DICOM modality of such a scan; None for maps of perfusion, which both CT and MR measure."""
+        if self in {Modality.CBF, Modality.CBV, Modality.TMAX}:
             return None
         return "CT" if self in {Modality.NCCT, Modality.CTA, Modality.CTP} else "MR"
 

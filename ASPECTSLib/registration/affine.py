@@ -56,20 +56,38 @@ def register_affine(
     return _optimize(coarse_fixed, coarse_moving, start, progress or Progress())
 
 
-def _search_pitch_and_height(
+def starting_matrices(
     fixed: Volume, moving: Volume, pose: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> list[NDArray[np.float64]]:
+    """Return the matrices among which a registration looks for its start: every pitch and height of the posed head.
+
+    Parameters
+    ----------
+    fixed, moving, pose
+        As in `register_affine`, on coarse grids.
+
+    Returns
+    -------
+    list
+        4x4 matrices from scan points to atlas points, RAS mm.
+    """
     fixed_points = apply_affine(
         pose @ fixed.affine, np.argwhere(fixed.array > 0)[:, ::-1].astype(float)
     )
     moving_points = apply_affine(
         moving.affine, np.argwhere(moving.array > 0)[:, ::-1].astype(float)
     )
-    candidates = [
+    return [
         _start(fixed_points, moving_points, float(pitch), float(shift)) @ pose
         for pitch in _PITCHES_DEG
         for shift in _SHIFTS_MM
     ]
+
+
+def _search_pitch_and_height(
+    fixed: Volume, moving: Volume, pose: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    candidates = starting_matrices(fixed, moving, pose)
     return min(candidates, key=lambda matrix: _mean_squares(fixed, moving, matrix))
 
 

@@ -39,7 +39,9 @@ def settle(result: StudyResult) -> StudyResult:
 
 
 def _with_groups(core: CoreInfo, score: int | None) -> CoreInfo:
-    volumes = CoreInfo(core.volume_ml, core.volume_adc620_ml)
+    volumes = replace(
+        core, severity=None, severity_by_aspects=None, core_group=None, aspects_group=None
+    )
     if core.volume_ml is None:
         return volumes
     by_volume = replace(

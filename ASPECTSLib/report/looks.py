@@ -19,12 +19,15 @@ HEATMAP_LIMIT_HU = 8.0
 
 _DWI_WINDOW = (0.0, 2.2)  # of the brain's median: infarct is at 1.3 to 3
 
+_FLOW_WINDOW = (0.0, 80.0)  # mL/100 g/min: grey matter has 55, vessels are white
+
 
 class HeatKind(StrEnum):
     """What a heat map holds."""
 
     DIFFERENCE = "difference"
     PROBABILITY = "probability"
+    FLOW_LOSS = "flow-loss"
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,15 @@ _HEAT_LOOKS: Mapping[str, HeatLook] = MappingProxyType(
         HeatKind.PROBABILITY: HeatLook(
             "probability of infarct: 0.1 to 1", (0.0, 1.0), "inferno", 0.1
         ),
+        HeatKind.FLOW_LOSS: HeatLook(
+            "flow lost against the mirrored side: core from 0.7", (0.0, 1.0), "inferno", 0.3
+        ),
     }
 )
 _CT = Look(STROKE_WINDOW_HU, False, "HU")
 _DWI = Look(_DWI_WINDOW, True, "% of brain")
-_LOOKS: Mapping[str, Look] = MappingProxyType({Modality.DWI.value: _DWI})
+_CTP = Look(_FLOW_WINDOW, False, "mL/100 g/min")
+_LOOKS: Mapping[str, Look] = MappingProxyType({Modality.DWI.value: _DWI, Modality.CTP.value: _CTP})
 
 
 def look_of(modality: str) -> Look:

@@ -100,6 +100,8 @@ class CoreInfo:
 
     `severity` goes by the volume and `severity_by_aspects` by the score, with the cut-offs of one study;
     `core_group` and `aspects_group` are the groups that trials of thrombectomy made. See `ASPECTSLib.scoring.severity`.
+    `hypoperfused_ml` is the tissue that blood reaches late (Tmax above 6 s), `relative_cbv` the core's blood volume as
+    a share of the other side's; None without these maps.
     """
 
     volume_ml: float | None = None
@@ -108,6 +110,8 @@ class CoreInfo:
     severity_by_aspects: str | None = None
     core_group: str | None = None
     aspects_group: str | None = None
+    hypoperfused_ml: float | None = None
+    relative_cbv: float | None = None
 
 
 @dataclass(frozen=True)

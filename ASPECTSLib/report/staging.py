@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ASPECTSLib.errors import ErrorCode, OutputError, UsageError
 
-_STAGING_PREFIX = ".aspects-"
+STAGING_PREFIX = ".aspects-"
+"""Of names that are not final yet; a killed program leaves them."""
+
 _FILES_OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
@@ -59,7 +61,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.absolute().parents if not _is_there(parent)]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder.parent))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder.parent))
     except OSError as error:
         _remove_empty(made)
         raise _not_writable(folder, error) from error
@@ -99,6 +101,23 @@ def publish(staging: Path, folder: Path, replaceable: Collection[str] = ()) -> N
         staging.rename(folder)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step: readers see the former content or the new one, whole.
+
+    Raises
+    ------
+    OutputError
+        OUTPUT_NOT_WRITABLE if it cannot be written.
+    """
+    staged = path.with_name(f"{STAGING_PREFIX}{path.name}")
+    try:
+        staged.write_bytes(content)
+        staged.replace(path)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise _not_writable(path, error) from error
+
+
 @contextmanager
 def _set_aside(folder: Path, replaceable: Collection[str]) -> Iterator[None]:
     """Move a folder that may be replaced out of the way; back again on failure, gone on success."""
@@ -110,7 +129,7 @@ def _set_aside(folder: Path, replaceable: Collection[str]) -> Iterator[None]:
     if others:
         message = f"the folder {folder.name} holds other files ({others[0]}); name another one"
         raise UsageError(ErrorCode.OUTPUT_EXISTS, message)
-    aside = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder.parent)) / folder.name
+    aside = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder.parent)) / folder.name
     try:
         folder.rename(aside)
         try:

@@ -30,11 +30,12 @@ def regions_csv(result: StudyResult) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_row(region) for region in result.regions)
+    writer.writerows(region_row(region) for region in result.regions)
     return text.getvalue()
 
 
-def _row(region: RegionInfo) -> list[str]:
+def region_row(region: RegionInfo) -> list[str]:
+    """Return the cells of a region, one for each of `COLUMNS`."""
     override = region.override
     return [
         region.region,

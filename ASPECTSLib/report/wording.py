@@ -8,6 +8,7 @@ from ASPECTSLib.report.calls import automatic_totals, score_range, uncalled_regi
 from ASPECTSLib.report.looks import look_of
 from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult
 from ASPECTSLib.scoring.low_adc import LOW_ADC
+from ASPECTSLib.scoring.perfusion_maps import LATE_S
 
 AFFECTED, NOT_AFFECTED, UNSURE, NOT_CALLED = "●", "○", "◐", "–"
 """Signs of a call; colour is never the only one."""
@@ -23,6 +24,12 @@ _ABSTAINED_AS = {
     ErrorCode.LOW_REGISTRATION_QUALITY.value: "the atlas does not fit",
 }
 """Why the program abstains, by the code of the warning that says more; the gravest first, which is named alone."""
+
+_CALLED_BY_INFARCT = {
+    Modality.DWI.value: ("signal", "%"),
+    Modality.CTP.value: ("flow", look_of(Modality.CTP.value).unit),
+}
+"""Modalities whose calls rest on an infarct, and what is shown beside its share: name and unit."""
 
 _SIDE_WORDS = {"none": "no region affected", "bilateral": "both sides alike"}
 
@@ -113,8 +120,8 @@ def override_text(info: RegionInfo) -> str:
 
 def measured_text(right: RegionInfo, left: RegionInfo, modality: str) -> str:
     """Return what was measured in a region of both sides: medians, how much darker on CT, infarcted shares."""
-    if modality == Modality.DWI.value:
-        return _diffusion_text(right, left)
+    if modality in _CALLED_BY_INFARCT:
+        return _infarct_text(right, left, modality)
     parts = ["not compared"]
     if right.median is not None and left.median is not None:
         medians = f"{right.median:.1f} | {left.median:.1f} {look_of(modality).unit}"
@@ -123,11 +130,12 @@ def measured_text(right: RegionInfo, left: RegionInfo, modality: str) -> str:
     return ", ".join([*parts, f"infarct {shares} %"] if shares else parts)
 
 
-def _diffusion_text(right: RegionInfo, left: RegionInfo) -> str:
+def _infarct_text(right: RegionInfo, left: RegionInfo, modality: str) -> str:
     shares = _shares(right, left)
     parts = [f"{shares} % infarct"] if shares else []
     if right.median is not None and left.median is not None:
-        parts.append(f"signal {right.median:.0f} | {left.median:.0f} %")
+        name, unit = _CALLED_BY_INFARCT[modality]
+        parts.append(f"{name} {right.median:.0f} | {left.median:.0f} {unit}")
     return ", ".join(parts)
 
 
@@ -172,6 +180,13 @@ def core_lines(core: CoreInfo) -> list[str]:
         lines.append(f"ADC below {LOW_ADC:.0f}: {core.volume_adc620_ml:.1f} mL")
     if core.severity_by_aspects is not None:
         lines.append(f"by ASPECTS: {core.severity_by_aspects.replace('-', '–')}")
+    if core.hypoperfused_ml is not None:
+        mismatch_ml = core.hypoperfused_ml - core.volume_ml
+        lines.append(
+            f"Tmax above {LATE_S:.0f} s: {core.hypoperfused_ml:.1f} mL, mismatch {mismatch_ml:.1f} mL"
+        )
+    if core.relative_cbv is not None:
+        lines.append(f"blood volume of the core: {core.relative_cbv:.0%} of the other side")
     aspects = core.aspects_group and f"ASPECTS {core.aspects_group}"
     groups = [group for group in (core.core_group, aspects) if group]
     return [*lines, f"groups of trials: {', '.join(groups)}"] if groups else lines
@@ -179,14 +194,14 @@ def core_lines(core: CoreInfo) -> list[str]:
 
 def values_words(modality: str) -> str:
     """Say what `values_text` shows for a modality."""
-    if modality == Modality.DWI.value:
+    if modality in _CALLED_BY_INFARCT:
         return "infarcted share of the region"
     return f"median {look_of(modality).unit} here | other side"
 
 
 def values_text(info: RegionInfo, modality: str) -> str:
     """Return the numbers that a call rests on: the infarcted share on diffusion MRI, else the medians of both sides."""
-    if modality == Modality.DWI.value:
+    if modality in _CALLED_BY_INFARCT:
         return "" if info.infarct_fraction is None else f"{info.infarct_fraction:.0%}"
     if info.median is None or info.contralateral_median is None:
         return "not compared"

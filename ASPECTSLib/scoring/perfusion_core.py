@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.errors import ErrorCode, UsageError
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, resample
 
 CORE_BELOW = 0.30
 """Of the other side's flow (Cao et al. 2022; Mokin et al. 2017, doi:10.1161/STROKEAHA.116.015472).
@@ -25,9 +25,17 @@ doi:10.1177/0271678X15610586)."""
 MIN_BODY_ML = 1.0
 """Smaller bodies are mostly noise. A round number; on twelve synthetic patients 0.2 to 1 gave the same calls."""
 
+VOTE_MM = 1.5
+"""Standard deviation of the Gaussian with which neighbours vote on whether a voxel is core, against noise: a weighted
+median of the flow. It leaves straight borders where they are; an average would shrink the core, whose rim is mixed with
+what lies around it. On eight synthetic infarcts of more than 8 mL 1 and 2 gave the same volumes within 8 %."""
+
+BODY_MM = 3.0
+"""The same of a second vote, in which all that is not core votes against: a body of core passes it somewhere. Rims of
+sulci and ventricles that a tissue mask of 10 mm slices missed reached 0.49, a caudate nucleus of 3 mL 0.74."""
+
 OWN_MM = 1.0
-"""Standard deviation of the Gaussian that a voxel's own flow is averaged with, against noise. More shrinks the core, as
-its rim is averaged with what lies around it; on twelve synthetic patients 0.5 to 1.5 gave the same calls."""
+"""The same of the average that says whether there is any flow at a place at all."""
 
 REFERENCE_MM = 5.0
 """The same of the other side: wide enough for gyri that do not lie exactly opposite each other."""
@@ -41,6 +49,7 @@ fluid, outside of the brain, or in an old infarct."""
 
 _LEAST_TISSUE = 0.1  # of the neighbourhood on the other side has to be tissue
 _LEAST_WEIGHT = 1e-3
+_HALF = 0.5
 _TRUNCATE = 3.0
 
 
@@ -97,44 +106,54 @@ class PerfusionCore:
     low_on_both: NDArray[np.bool_]
 
 
-def find_core(flow: Volume, tissue: NDArray[np.bool_], rule: CoreRule) -> PerfusionCore:
+def find_core(
+    flow: Volume, tissue: NDArray[np.bool_], reflection: NDArray[np.float64], rule: CoreRule
+) -> PerfusionCore:
     """Find the core of an infarct, comparing each place with its mirror image.
 
-    Flow is averaged in tissue only, over `OWN_MM` on the voxel's own side and over `REFERENCE_MM` on the other. Where
-    the other side is short of blood as well, nothing is core: an infarct of both sides is not found.
+    The flow of a voxel is compared with that of the other side, averaged in tissue over `REFERENCE_MM`; its neighbours
+    then vote. Where the other side is short of blood as well, nothing is core: an infarct of both sides is not found.
 
     Parameters
     ----------
     flow
-        Cerebral blood flow, at least 0, in any unit, on a grid that is its own mirror image: the voxel opposite to
-        column i is column n - 1 - i. Isotropic voxels.
+        Cerebral blood flow, at least 0, in any unit, on any grid that lies about square to the head.
     tissue
         bool: brain tissue that the map covers; no ventricles and no sulci.
+    reflection
+        4x4 matrix from a point to that opposite to it, RAS mm, as `Midplane.reflection`.
     rule
         What counts as core.
     """
-    typical = typical_flow(flow.array, tissue)
+
+    def mirrored(array: NDArray[Any]) -> NDArray[np.float32]:
+        return resample(flow.with_array(array), flow, reflection).array
+
+    typical = typical_flow(flow.array, mirrored(flow.array), tissue)
     least = LEAST_REFERENCE * typical
     counted = tissue & (flow.array < VESSEL_RATIO * typical)
     own, _ = _averaged(flow, counted, OWN_MM)
     wide, share = _averaged(flow, counted, REFERENCE_MM)
-    opposite, opposite_share, opposite_own = (_mirrored(a) for a in (wide, share, own))
+    opposite, opposite_share, opposite_own = (mirrored(a) for a in (wide, share, own))
     # The place opposite itself has flow, too, and not its neighbourhood only: at the edge of the map it has not.
     has_opposite = np.minimum(opposite, opposite_own) > least
     comparable = counted & (opposite_share > _LEAST_TISSUE)
     compared = comparable & has_opposite
-    relative = np.divide(own, opposite, out=np.zeros_like(own), where=compared)
-    core = _without_small(compared & (relative < rule.below), rule.least_ml / flow.voxel_volume_ml)
-    low_on_both = comparable & _mirrored(counted) & ~has_opposite & (own <= least)
+    relative = np.zeros(flow.array.shape, np.float32)
+    np.divide(flow.array, opposite, out=relative, where=compared)
+    core = _bodies(flow.with_array(relative < rule.below), compared, rule.least_ml)
+    low_on_both = comparable & (mirrored(counted) > _HALF) & ~has_opposite & (own <= least)
     return PerfusionCore(core, relative, compared, low_on_both)
 
 
-def typical_flow(flow: NDArray[np.floating], tissue: NDArray[np.bool_]) -> float:
+def typical_flow(
+    flow: NDArray[np.floating], opposite: NDArray[np.floating], tissue: NDArray[np.bool_]
+) -> float:
     """Return the median over tissue of the larger flow of each place and the one opposite; 0 where there is none.
 
     An infarct of half the brain would lower the median of all.
     """
-    larger = np.maximum(flow, flow[..., ::-1])
+    larger = np.maximum(flow, opposite)
     flowing = larger[tissue & (larger > 0)]
     return float(np.median(flowing)) if flowing.size else 0.0
 
@@ -151,12 +170,25 @@ def _averaged(
     return mean, share
 
 
-def _mirrored(array: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(array[..., ::-1])
+def _bodies(low: Volume, compared: NDArray[np.bool_], least_ml: float) -> NDArray[np.bool_]:
+    """Return what is low by the vote of its neighbours: bodies that are large enough, and no rims.
+
+    Holes in their slices are filled where they are small.
+    """
+    voted = compared & (_averaged(low, compared, VOTE_MM)[0] > _HALF)
+    _, share = _averaged(low, voted, BODY_MM)
+    least_voxels = least_ml / low.voxel_volume_ml
+    labelled, sizes = _labelled(voted)
+    is_kept = sizes >= least_voxels
+    is_kept &= np.isin(np.arange(len(sizes)), labelled[share > _HALF])
+    bodies = is_kept[labelled] & voted
+    filled = np.stack([ndimage.binary_fill_holes(image) for image in bodies])
+    holes, sizes = _labelled(filled & compared & ~bodies)
+    is_small = sizes < least_voxels
+    return bodies | (is_small[holes] & (holes > 0))
 
 
-def _without_small(mask: NDArray[np.bool_], least_voxels: float) -> NDArray[np.bool_]:
+def _labelled(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return bodies by number from 1, and the voxels of each number."""
     labelled, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
-    is_kept = np.bincount(labelled.ravel()) >= least_voxels
-    is_kept[0] = False
-    return is_kept[labelled]
+    return labelled, np.bincount(labelled.ravel())

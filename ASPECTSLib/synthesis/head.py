@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ASPECTSLib.atlas.regions import Side
 from ASPECTSLib.atlas.tissues import INTRACRANIAL, Tissue
+from ASPECTSLib.synthesis.ageing import SULCAL_VARIATION, sulcal_widening_mm
 from ASPECTSLib.synthesis.anatomy import Anatomy
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.synthesis.fields import is_any
 from ASPECTSLib.synthesis.tissue_maps import by_tissue
-
-MAX_SULCAL_WIDENING_MM = 1.2
-"""Cortex lost to the sulci at high age."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +115,9 @@ def aged_tissue(anatomy: Anatomy, age_years: float, draw: Draw) -> Tensor:
         Varies the widening from place to place.
     """
     tissue = torch.from_numpy(anatomy.tissue).to(draw.device)
-    share = float(np.clip((age_years - 40.0) / 50.0, 0.0, 1.0))
     depth = torch.from_numpy(anatomy.cortex_depth_mm).to(draw.device)
-    widening = MAX_SULCAL_WIDENING_MM * share * (1.0 + 0.6 * draw.smooth(tissue.shape, 20.0))
+    widening = sulcal_widening_mm(age_years) * (
+        1.0 + SULCAL_VARIATION * draw.smooth(tissue.shape, 20.0)
+    )
     lost = (tissue == Tissue.CORTEX) & (depth <= widening)
     return tissue.masked_fill(lost, int(Tissue.CSF))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ASPECTSLib.synthesis.ageing import VENTRICLE_MM, ventricle_widening_mm
 from ASPECTSLib.synthesis.anatomy import COARSE_STEP, Anatomy
 from ASPECTSLib.synthesis.draw import Draw
 
@@ -39,7 +40,7 @@ class ShapeRange:
     size_deviation: float = 0.04
     deformation_mm: float = 3.0
     deformation_reach_mm: tuple[float, float] = (18.0, 50.0)
-    ventricle_mm: tuple[float, float] = (-1.5, 4.0)
+    ventricle_mm: tuple[float, float] = VENTRICLE_MM
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,8 +190,7 @@ def _displacement(anatomy: Anatomy, age_years: float, shape: ShapeRange, draw: D
         for component in range(3):
             total[component] += amplitude * draw.smooth(grid, reach_mm / COARSE_STEP)
     push = torch.from_numpy(anatomy.ventricle_push).to(draw.device)
-    young, old = shape.ventricle_mm
-    widening = young + (old - young) * float(np.clip((age_years - 20) / 70, 0, 1))
+    widening = ventricle_widening_mm(age_years, shape.ventricle_mm)
     widening += draw.normal(0.0, 0.8)
     uneven = 1.0 + 0.25 * draw.smooth(grid, 40.0 / COARSE_STEP)
     return total - widening * uneven * push

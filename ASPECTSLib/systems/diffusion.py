@@ -18,7 +18,6 @@ from ASPECTSLib.delineation import (
     PreparedHead,
     find_regions,
 )
-from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.evidence import COMPARED, gather_signal
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
@@ -33,6 +32,7 @@ from ASPECTSLib.report.diffusion_warnings import diffusion_warnings
 from ASPECTSLib.report.result import CoreInfo
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.low_adc import low_adc
+from ASPECTSLib.systems.brain_volume import check_brain_volume
 from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.systems.study import (
     ScoredStudy,
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from ASPECTSLib.inference.card import ModelFile
 
 BRAIN_MODEL, INFARCT_MODEL = "brain", "infarct-dwi"
-
-BRAIN_ML = (600.0, 2200.0)
-"""Volume inside an adult's skull, with room for a mask that is not perfect."""
 
 _GREY_LEVELS = 100.0
 _LEAST_SIGNAL = 1e-6
@@ -186,11 +183,7 @@ def _brain(dwi: Volume, model: ModelFile) -> NDArray[np.bool_]:
         mask = mirror(predict_brain(network, mirror(dwi), Modality.DWI))
     else:
         mask = predict_brain(network, dwi, Modality.DWI)
-    volume_ml = float(mask.array.sum()) * mask.voxel_volume_ml
-    lowest, highest = BRAIN_ML
-    if not lowest <= volume_ml <= highest:
-        message = f"expected a brain of {lowest:.0f} to {highest:.0f} mL, found {volume_ml:.0f} mL"
-        raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
+    check_brain_volume(mask)
     return mask.array
 
 

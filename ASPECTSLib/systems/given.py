@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.io.dicom import list_series, series_of_file
 from ASPECTSLib.io.diffusion import read_diffusion
 from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.notes import NoteCode, ScanNote
+from ASPECTSLib.io.perfusion import read_perfusion
 from ASPECTSLib.io.scan import Scan, read_scan
 from ASPECTSLib.methods import method_for
+from ASPECTSLib.preprocessing.flow_content import looks_like_flow
 
 
 @dataclass(frozen=True)
@@ -65,35 +67,52 @@ def read_given(given: GivenScans, method: str) -> Scan:
     Raises
     ------
     InputRefusedError
-        METHOD_UNAVAILABLE if the method does not score these kinds of scans, or as `read_scan` and `read_diffusion`.
+        METHOD_UNAVAILABLE if the method does not score these kinds of scans, or as `read_scan`,
+        `read_diffusion` and `read_perfusion`.
     """
     by_kind = given.by_kind
     if given.scan is not None:
-        if not _is_diffusion(given.scan):
-            return read_scan(given.scan, series=given.series, frame=given.frame)
-        by_kind = {Modality.DWI: given.scan}
+        kind = _recognised(given.scan)
+        if kind is None:
+            scan = read_scan(given.scan, series=given.series, frame=given.frame)
+            _refuse_flow(scan)
+            return scan
+        by_kind = {kind: given.scan}
     chosen = method_for(method, by_kind)
     scored = chosen.inputs[0]
-    scan = (
-        _diffusion(by_kind, given)
-        if scored is Modality.DWI
-        else read_scan(by_kind[scored], modality=scored, series=given.series, frame=given.frame)
-    )
+    if scored is Modality.DWI:
+        scan = _diffusion(by_kind, given)
+    elif scored is Modality.CBF:
+        scan = _perfusion(by_kind, given)
+    else:
+        scan = read_scan(by_kind[scored], modality=scored, series=given.series, frame=given.frame)
     unused = by_kind.keys() - {*chosen.inputs, *chosen.optional}
     return replace(scan, notes=(*scan.notes, *map(_not_used, sorted(unused))))
 
 
-def _is_diffusion(path: Path) -> bool:
-    """Return whether a DICOM folder or file holds diffusion-weighted MRI and no CT, which would be scored first."""
+def _recognised(path: Path) -> Modality | None:
+    """Return DWI for DICOM of diffusion MRI without CT, CBF for that of maps without head CT; None for all else."""
     check_exists(path)
     if path.is_dir():
         series = list_series(path)
     elif not path.name.lower().endswith(IMAGE_SUFFIXES):
         series = [series_of_file(path)]
     else:
-        return False
+        return None
     kinds = {one.kind for one in series}
-    return Modality.DWI in kinds and all(one.modality != "CT" for one in series)
+    if Modality.DWI in kinds and all(one.modality != "CT" for one in series):
+        return Modality.DWI
+    return Modality.CBF if Modality.CBF in kinds and Modality.NCCT not in kinds else None
+
+
+def _refuse_flow(scan: Scan) -> None:
+    """Refuse an image file of which nobody said what it is, and which would pass for a CT without skull."""
+    if scan.modality is None and looks_like_flow(scan.volume):
+        message = (
+            "expected a head CT, got a brain without skull whose values differ more than densities do, such as a map "
+            "of blood flow; say which it is: --cbf or --ncct"
+        )
+        raise ContentRefusedError(ErrorCode.WRONG_MODALITY, message)
 
 
 def _diffusion(by_kind: Mapping[Modality, Path], given: GivenScans) -> Scan:
@@ -105,6 +124,11 @@ def _diffusion(by_kind: Mapping[Modality, Path], given: GivenScans) -> Scan:
         series=given.series,
         frame=given.frame,
     )
+
+
+def _perfusion(by_kind: Mapping[Modality, Path], given: GivenScans) -> Scan:
+    companions = (by_kind.get(kind) for kind in (Modality.NCCT, Modality.CBV, Modality.TMAX))
+    return read_perfusion(by_kind[Modality.CBF], *companions, series=given.series)
 
 
 def _not_used(modality: Modality) -> ScanNote:

@@ -13,22 +13,22 @@ from ASPECTSLib.atlas.regions import AFFECTED_FRACTION
 from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume, resample
+from ASPECTSLib.io.flow import FlowMap
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import Scan, check_scan
+from ASPECTSLib.preprocessing.frames import in_order, mask_on, world_grid
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.result import WarningInfo
 from ASPECTSLib.report.staging import check_output, publish, staging_folder
 from ASPECTSLib.scoring.perfusion_core import CoreRule
+from ASPECTSLib.systems.coverage import refuse_elsewhere
 from ASPECTSLib.truth.case import Truth, write_truth
 from ASPECTSLib.truth.checks import (
     NOTED_IN_BRAIN,
     note_warnings,
-    refuse_elsewhere,
     refuse_misplaced,
     region_warnings,
 )
-from ASPECTSLib.truth.flow import FlowMap
-from ASPECTSLib.truth.frames import in_order, mask_on, world_grid
 from ASPECTSLib.truth.mapped import MappedScan, map_ct, map_diffusion
 from ASPECTSLib.truth.perfusion import CoreOfScan, core_on_ct, map_and_core_of_flow
 

@@ -9,28 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
-from ASPECTSLib.delineation import (
-    Brain,
-    Delineation,
-    PreparedHead,
-    RegionSource,
-    delineate,
-    find_regions,
-)
+from ASPECTSLib.delineation import Delineation, RegionSource, delineate, delineate_stripped
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.evidence import averaged_slices
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand
-from ASPECTSLib.inference.pose import levelled, levelled_template
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.methods import DWI_UNET3D
 from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
 from ASPECTSLib.preprocessing.diffusion_content import check_diffusion
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
-from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.systems.diffusion import BRAIN_ML, BRAIN_MODEL
+from ASPECTSLib.systems.brain_volume import check_brain_volume
+from ASPECTSLib.systems.diffusion import BRAIN_MODEL
 from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.truth.checks import refuse_misplaced
 
@@ -173,42 +165,9 @@ def map_stripped(
     InputRefusedError
         PARTIAL_COVERAGE if not all regions lie in the scan, LOW_REGISTRATION_QUALITY if the atlas does not fit.
     """
-    mask = image.with_array(brain)
-    level = float(np.median(image.array[brain]))
-    # In whole numbers, of which sums are exact.
-    scaled = image.with_array(np.rint(image.array * (_GREY_LEVELS / level)))
-    if is_heavier_on_the_left(scaled):
-        seen = _brain(mirror(image), mirror(mask), modality, atlas, progress)
-        found = find_regions(seen, atlas, source, progress).mirrored()
-    else:
-        seen = _brain(image, mask, modality, atlas, progress)
-        found = find_regions(seen, atlas, source, progress)
+    found = delineate_stripped(image, brain, modality, atlas, source, progress)
     _refuse_misfit(found)
     return found
-
-
-def check_brain_volume(mask: Volume) -> None:
-    """Refuse a mask that holds no adult brain.
-
-    Raises
-    ------
-    ContentRefusedError
-        NO_BRAIN.
-    """
-    volume_ml = float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml
-    lowest, highest = BRAIN_ML
-    if not lowest <= volume_ml <= highest:
-        message = f"expected a brain of {lowest:.0f} to {highest:.0f} mL, found {volume_ml:.0f} mL"
-        raise ContentRefusedError(ErrorCode.NO_BRAIN, message)
-
-
-def _brain(
-    image: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress
-) -> Brain:
-    progress.stage("symmetric pose", 0.18)
-    fixed = levelled(image, mask.array)
-    prepared = PreparedHead(image, mask, find_midplane(fixed))
-    return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
 def _refuse_misfit(found: Delineation) -> None:

@@ -31,7 +31,7 @@ from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, infarct_fractions
 from ASPECTSLib.scoring.perfusion_core import CORE_BELOW, CoreRule
-from ASPECTSLib.truth.flow import read_flow
+from ASPECTSLib.io.flow import read_flow
 from ASPECTSLib.truth.mapped import MappedScan, map_ct
 from ASPECTSLib.truth.perfusion import core_on_ct
 

@@ -20,7 +20,7 @@ def test_every_name_is_accepted_and_no_other():
     for name in METHOD_NAMES:
         check_method(name)
     with pytest.raises(
-        UsageError, match="expected a method out of auto, dwi-unet3d, classical"
+        UsageError, match="expected a method out of auto, dwi-unet3d, ctp-cbf, classical"
     ) as caught:
         check_method("magic")
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
@@ -41,13 +41,15 @@ def test_classical_takes_a_head_ct_and_nothing_else():
         ({Modality.DWI}, "dwi-unet3d"),
         ({Modality.DWI, Modality.ADC}, "dwi-unet3d"),
         ({Modality.NCCT, Modality.DWI}, "dwi-unet3d"),
+        ({Modality.CBF}, "ctp-cbf"),
+        ({Modality.CBF, Modality.NCCT}, "ctp-cbf"),
     ],
 )
 def test_automatic_takes_the_best_method_for_what_is_there(given, name):
     assert method_for(AUTO, given).name == name
 
 
-@pytest.mark.parametrize("given", [{Modality.NCCT}, {Modality.DWI}])
+@pytest.mark.parametrize("given", [{Modality.NCCT}, {Modality.DWI}, {Modality.CBF}])
 def test_what_automatic_takes_it_takes_for_a_reason(given):
     method = method_for(AUTO, given)
     assert method.reason.startswith(f"{method.name} is ")
@@ -60,7 +62,7 @@ def test_a_method_that_is_asked_for_by_name_is_taken():
 @pytest.mark.parametrize(
     ("name", "given", "words"),
     [
-        (AUTO, {Modality.ADC}, "expected DWI or NCCT, got ADC; no method"),
+        (AUTO, {Modality.ADC}, "expected CBF or DWI or NCCT, got ADC; no method"),
         ("classical", {Modality.DWI}, "expected NCCT, got DWI; classical does not score it"),
         ("dwi-unet3d", {Modality.NCCT}, "expected DWI, got NCCT"),
     ],

@@ -57,5 +57,6 @@ def test_contrast_is_told_from_descriptions_and_from_the_agent(text, agent, expe
 
 
 @pytest.mark.parametrize("modality", Modality)
-def test_every_modality_but_cbf_has_one_dicom_modality(modality):
-    assert (modality.dicom_modality is None) == (modality is Modality.CBF)
+def test_every_modality_but_maps_of_perfusion_has_one_dicom_modality(modality):
+    is_map = modality in {Modality.CBF, Modality.CBV, Modality.TMAX}
+    assert (modality.dicom_modality is None) == is_map

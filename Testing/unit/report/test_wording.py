@@ -191,6 +191,12 @@ def test_the_core_by_the_threshold_is_told_beside_that_of_the_network():
     assert alone == ["core 4.2 mL   mild", "groups of trials: below 50 mL"]
 
 
+def test_late_tissue_and_blood_volume_are_told_beside_the_core():
+    lines = core_lines(CoreInfo(20.0, severity="mild", hypoperfused_ml=95.5, relative_cbv=0.31))
+    assert "Tmax above 6 s: 95.5 mL, mismatch 75.5 mL" in lines
+    assert "blood volume of the core: 31% of the other side" in lines
+
+
 def test_a_change_is_told_in_short():
     info = edited(study_result()).regions[M1_LEFT.label - 1]
     assert change_text(info) == "auto ○ → ● Reader 14:02"

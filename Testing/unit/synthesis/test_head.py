@@ -6,8 +6,9 @@ import torch
 from synthetic_head_phantoms import phantom_anatomy, phantom_head
 
 from ASPECTSLib.atlas.tissues import INTRACRANIAL, Tissue
+from ASPECTSLib.synthesis.ageing import MAX_SULCAL_WIDENING_MM
 from ASPECTSLib.synthesis.draw import Draw
-from ASPECTSLib.synthesis.head import MAX_SULCAL_WIDENING_MM, aged_tissue
+from ASPECTSLib.synthesis.head import aged_tissue
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from ASPECTSLib.delineation import RegionSource, delineate
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.evidence import average_slices
 from ASPECTSLib.geometry import Volume, canonicalize
+from ASPECTSLib.io.flow import FlowMap
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import quality
 from ASPECTSLib.scoring.overlap import dice
 from ASPECTSLib.truth import mapped
 from ASPECTSLib.truth.case import truth_csv, truth_record
-from ASPECTSLib.truth.flow import FlowMap
 from ASPECTSLib.truth.make import TruthOptions, truth_from_flow, truth_from_mask
 
 OPTIONS = TruthOptions(regions=RegionSource.REGISTRATION)

@@ -7,8 +7,8 @@ from head_phantoms import head_scan
 
 from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.geometry import Volume, centred_affine
+from ASPECTSLib.io.flow import check_flow, covered_by, read_flow
 from ASPECTSLib.io.images import write_image
-from ASPECTSLib.truth.flow import check_flow, covered_by, read_flow
 
 SHAPE = (6, 20, 20)
 

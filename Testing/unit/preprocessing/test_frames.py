@@ -6,8 +6,7 @@ from axis_orders import AXIS_ORDERS, reordered
 from head_phantoms import ellipsoid, grid_points, pose_matrix
 
 from ASPECTSLib.geometry import Volume, apply_affine, canonicalize, centred_affine, resample
-from ASPECTSLib.preprocessing.midplane import Midplane
-from ASPECTSLib.truth.frames import (
+from ASPECTSLib.preprocessing.frames import (
     in_order,
     mask_on,
     sample,
@@ -15,6 +14,7 @@ from ASPECTSLib.truth.frames import (
     world_from_image,
     world_grid,
 )
+from ASPECTSLib.preprocessing.midplane import Midplane
 
 SHAPE = (9, 12, 14)
 

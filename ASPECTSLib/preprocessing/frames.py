@@ -86,11 +86,11 @@ def sample(
     volume
         Any scalar volume; 0 beyond it.
     grid
-        Isotropic.
+        Its axes i, j and k run about as those of the volume, or its voxels are isotropic.
     volume_from_grid
         4x4 matrix from points of the grid to those of the volume, mm.
     """
-    ratio = float(grid.spacing_mm[0]) / volume.spacing_mm[::-1]
+    ratio = (grid.spacing_mm / volume.spacing_mm)[::-1]
     sigma = _HALF * np.sqrt(np.maximum(ratio**2 - 1.0, 0.0))
     array = volume.array.astype(np.float32)
     smooth = ndimage.gaussian_filter(array, sigma, mode="nearest") if sigma.any() else array

@@ -1,0 +1,1 @@
+"""Atlases held against raters, and made from labelled scans."""
