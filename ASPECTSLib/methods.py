@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.io.modality import Modality
 
+ATLAS_REGISTRATION = "atlas-registration"
 AUTO = "auto"
 CLASSICAL = "classical"
 CTP_CBF = "ctp-cbf"
@@ -66,6 +67,11 @@ METHODS = (
     Method(
         NCCT_DANET,
         "ncct-danet: sides compared by networks",
+        (Modality.NCCT,),
+    ),
+    Method(
+        ATLAS_REGISTRATION,
+        "atlas-registration: atlas of the patient's age, or of two slices, and difference of sides",
         (Modality.NCCT,),
     ),
     Method(

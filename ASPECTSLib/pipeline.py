@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ASPECTSLib.io.scan import Modality, Scan
 from ASPECTSLib.methods import (
+    ATLAS_REGISTRATION,
     AUTO,
     CLASSICAL,
     CTP_CBF,
@@ -20,6 +21,7 @@ from ASPECTSLib.methods import (
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
+from ASPECTSLib.systems.atlas_registration import score_by_atlas
 from ASPECTSLib.systems.classical import score_classically
 from ASPECTSLib.systems.danet import score_by_danet
 from ASPECTSLib.systems.diffusion import score_diffusion
@@ -31,6 +33,7 @@ System = Callable[[Scan, ScoreOptions, Progress], ScoredStudy]
 
 SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
+        ATLAS_REGISTRATION: score_by_atlas,
         CLASSICAL: score_classically,
         CTP_CBF: score_perfusion,
         DWI_UNET3D: score_diffusion,

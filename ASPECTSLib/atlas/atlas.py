@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import SimpleITK as sitk
@@ -25,6 +25,14 @@ REGIONS_FILE = "regions.nii.gz"
 CARD_FILE = "card.json"
 
 _FULL_PROBABILITY = 255.0  # probabilities are stored in 8 bits
+
+
+class NamedAtlas(Protocol):
+    """What every atlas tells of itself in results."""
+
+    name: str
+    version: str
+    sha256: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)

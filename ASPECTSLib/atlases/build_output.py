@@ -207,7 +207,15 @@ def _validation_record(validation: Validation) -> dict[str, Any]:
             }
             for atlas_group, case_group in validation.rows
         ],
-        "cases": sorted({one.case for one in validation.mapped}),
+        "cases": [
+            {
+                "case": one.case,
+                "ages": _ages(one.case_group),
+                "atlas": group_name(one.atlas_group),
+                "dice": round(float(one.dice.mean()), _DIGITS),
+            }
+            for one in validation.mapped
+        ],
         "left_out": [_left_out(left) for left in validation.left_out],
     }
 

@@ -21,6 +21,9 @@ _MIN_REGIONS = 4  # centres that fix a pose in space, if they lie in no plane
 _PLANE_LIMITS_MM = ((-90.0, 90.0), (-120.0, 120.0))  # to the right and to the front: holds any head
 _PIXEL_MM = 1.0
 _SUBSLICE_MM = 1.0
+_MARGIN_MM = (
+    30.0  # of a slice of an atlas around its regions: the occipital lobes reach beyond these
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,7 @@ def level_head(labels: Volume, atlas_regions: Volume) -> LevelledHead:
 def level_slice(
     volume: Volume, atlas_regions: Volume, level: Level, *, order: int = 1
 ) -> NDArray[np.generic]:
-    """Return the slice of a level of an atlas, shape (j, i) of the grid of its regions.
+    """Return the slice of a level of an atlas, shape (j, i), along the grid of its regions and wide enough for a head.
 
     Parameters
     ----------
@@ -118,7 +121,12 @@ def level_slice(
     """
     found = find_key_slices(atlas_regions.array, float(atlas_regions.spacing_mm[2]))
     index = found.ganglionic if level is Level.GANGLIONIC else found.supraganglionic
-    return resample(volume, atlas_regions, order=order).array[index]
+    margins = [int(np.ceil(_MARGIN_MM / s)) for s in atlas_regions.spacing_mm[:2]]
+    width, length = (n + 2 * m for n, m in zip(atlas_regions.size[:2], margins, strict=True))
+    affine = atlas_regions.affine.copy()
+    affine[:3, 3] = apply_affine(affine, np.array([-margins[0], -margins[1], index], np.float64))
+    grid = Volume(np.zeros((1, length, width), np.uint8), affine)
+    return resample(volume, grid, order=order).array[0]
 
 
 def _centres(labels: Volume) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

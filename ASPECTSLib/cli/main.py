@@ -7,11 +7,23 @@ import sys
 from collections.abc import Sequence
 
 from ASPECTSLib import __version__
-from ASPECTSLib.cli import atlas, batch, demo, info, models, score, study, synthesize, train, truth
+from ASPECTSLib.cli import (
+    atlas,
+    batch,
+    demo,
+    evaluate,
+    info,
+    models,
+    score,
+    study,
+    synthesize,
+    train,
+    truth,
+)
 from ASPECTSLib.cli.console import Console
 from ASPECTSLib.errors import ASPECTSError, CancelledError, ErrorCode, ExitCode
 
-SUBCOMMANDS = (score, batch, demo, models, synthesize, truth, train, study, atlas, info)
+SUBCOMMANDS = (score, batch, evaluate, demo, models, synthesize, truth, train, study, atlas, info)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

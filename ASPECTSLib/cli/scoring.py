@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "network", "registration"),
         default="auto",
         help="where the regions come from; auto (default) takes the networks where PyTorch is installed",
+    )
+    parser.add_argument(
+        "--atlas",
+        type=Path,
+        metavar="DIR",
+        help="on head CT take the regions from this atlas, of `aspects atlas build` or `import`",
     )
     parser.add_argument(
         "--affected-fraction",
@@ -41,7 +48,10 @@ def options_of(arguments: argparse.Namespace) -> ScoreOptions:
     from ASPECTSLib.systems.study import ScoreOptions
 
     options = ScoreOptions(
-        arguments.method, regions=RegionSource(arguments.regions), mirroring=arguments.mirroring
+        arguments.method,
+        regions=RegionSource(arguments.regions),
+        mirroring=arguments.mirroring,
+        atlas=None if arguments.atlas is None else str(arguments.atlas.absolute()),
     )
     if arguments.affected_fraction is not None:
         options = replace(options, affected_fraction=arguments.affected_fraction)

@@ -114,7 +114,7 @@ def resize(field: Tensor, shape: tuple[int, ...]) -> Tensor:
 def gaussians(
     shape: tuple[int, ...], sigmas_voxels: tuple[float, ...], device: torch.device | str
 ) -> tuple[Tensor, ...]:
-    """Return a matrix for each axis (D, H, W) that smooths along it; at the ends the rest of the Gaussian is scaled up."""
+    """Return a matrix for each axis (D, H, W) that smooths along it; at the ends, what is left of it is scaled up."""
     matrices = []
     for n, sigma in zip(shape, sigmas_voxels, strict=True):
         index = torch.arange(n, dtype=torch.float64)
@@ -125,7 +125,7 @@ def gaussians(
 
 
 def smooth(image: Tensor, matrices: tuple[Tensor, ...]) -> Tensor:
-    """Smooth along D, H and W with the matrices that `gaussians` gives; as products they are fast and in a fixed order."""
+    """Smooth along D, H and W with the matrices of `gaussians`; products of matrices are fast, and their order is fixed."""
     along_d, along_h, along_w = matrices
     planes = along_h @ (image @ along_w.T)
     return (along_d @ planes.flatten(3)).view_as(image)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from torch.nn import functional
 
 from ASPECTSLib.geometry import Volume, bounding_box, crop, resample, shrink, shrink_factors
 from ASPECTSLib.registration import fields
+from ASPECTSLib.registration.settings import DeformableSettings, Level
 
 IN_PLANE = (1, 2, 2)
 """What a level is coarser than the next, along D, H and W: slices are thick already."""
@@ -23,38 +23,8 @@ _MOVING_MARGIN = (2, 2, 2)  # voxels
 _FWHM_PER_SIGMA = 2.355
 
 
-@dataclass(frozen=True)
-class Smoothness:
-    """How a level is gone through.
-
-    Parameters
-    ----------
-    iterations
-        How many steps are made.
-    update_sigma_mm, field_sigma_mm
-        Smoothing of each step, and of the field after it.
-    """
-
-    iterations: int
-    update_sigma_mm: float
-    field_sigma_mm: float
-
-
-class PyramidSettings(Protocol):
-    """What of a registration's settings the images depend on."""
-
-    @property
-    def levels(self) -> tuple[Smoothness, ...]: ...
-
-    @property
-    def image_sigma_mm(self) -> float: ...
-
-    @property
-    def weight_depth_mm(self) -> float: ...
-
-
 @dataclass(frozen=True, eq=False)
-class Level:
+class LevelImages:
     """Both images on one level.
 
     Parameters
@@ -67,8 +37,8 @@ class Level:
         4x4 matrix from normalised coordinates of `fixed` to those of `moving`.
     spacing_mm
         Of `fixed`, along x, y and z.
-    smoothness
-        How the level is gone through.
+    level
+        How it is gone through.
     """
 
     fixed: Tensor
@@ -76,7 +46,7 @@ class Level:
     weight: Tensor
     to_moving: NDArray[np.float64]
     spacing_mm: NDArray[np.float64]
-    smoothness: Smoothness
+    level: Level
 
 
 def working_grid(fixed: Volume, spacing_mm: tuple[float, float, float], levels: int) -> Volume:
@@ -103,33 +73,31 @@ def build_levels(
     moving: Volume,
     matrix: NDArray[np.float64],
     mask: Volume | None,
-    settings: PyramidSettings,
-    device: str,
-) -> list[Level]:
+    settings: DeformableSettings,
+) -> list[LevelImages]:
     """Return the levels, coarse to fine.
 
     Parameters
     ----------
     grid
         The scan as `working_grid` gives it.
-    moving, matrix, mask, device
+    moving, matrix, mask, settings
         As in `torch_deformable.register_deformable`.
-    settings
-        Levels, smoothing and weights.
     """
     near = crop(moving, bounding_box(moving.array != 0, _MOVING_MARGIN))
     near = shrink(near, shrink_factors(near, _MOVING_SPACING_MM))
     to_moving = (
         fields.normalised_from_ras(near) @ matrix @ np.linalg.inv(fields.normalised_from_ras(grid))
     )
+    device = settings.device
     sigma_mm, spacing_mm = settings.image_sigma_mm, grid.spacing_mm
     profile_mm = _profile_sigma_mm(grid, near)
     fixed = fields.blurred(grid, (sigma_mm, sigma_mm, 0.0), device)
     weight = fields.to_tensor(_weights(grid, mask, settings.weight_depth_mm), device)
-    levels: list[Level] = []
-    for smoothness in reversed(settings.levels):
+    levels: list[LevelImages] = []
+    for level in reversed(settings.levels):
         blurred = fields.blurred(near, (sigma_mm, sigma_mm, profile_mm), device)
-        levels.insert(0, Level(fixed, blurred, weight, to_moving, spacing_mm, smoothness))
+        levels.insert(0, LevelImages(fixed, blurred, weight, to_moving, spacing_mm, level))
         fixed, weight = (functional.avg_pool3d(image, IN_PLANE) for image in (fixed, weight))
         spacing_mm = spacing_mm * IN_PLANE[::-1]
         sigma_mm = float(np.hypot(settings.image_sigma_mm, spacing_mm[0] / 2.0))

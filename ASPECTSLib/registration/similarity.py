@@ -7,19 +7,12 @@ for each of its voxels the derivative of the measure, which is the larger the be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-
-class SimilarityName(StrEnum):
-    """Measures of similarity."""
-
-    LOCAL_CORRELATION = "local-correlation"
-    MEAN_SQUARES = "mean-squares"
-    MUTUAL_INFORMATION = "mutual-information"
+from ASPECTSLib.registration.settings import SimilarityName
 
 
 class Similarity(Protocol):
@@ -50,9 +43,9 @@ def make_similarity(
     radii, noise
         Of local correlation, as there.
     """
-    if name is SimilarityName.MEAN_SQUARES:
+    if name == SimilarityName.MEAN_SQUARES:
         return MeanSquares(fixed, weight)
-    if name is SimilarityName.MUTUAL_INFORMATION:
+    if name == SimilarityName.MUTUAL_INFORMATION:
         return MutualInformation(fixed, weight)
     return LocalCorrelation(fixed, weight, radii, noise)
 
@@ -199,9 +192,7 @@ def window_sum(image: Tensor, radii: tuple[int, int, int]) -> Tensor:
     return image
 
 
-def _bin_shares(
-    values: Tensor, limits: tuple[Tensor, Tensor], bins: int
-) -> tuple[Tensor, Tensor]:
+def _bin_shares(values: Tensor, limits: tuple[Tensor, Tensor], bins: int) -> tuple[Tensor, Tensor]:
     """Share each value between its two nearest bins; return the shares and their slopes, shape (voxels, bins)."""
     lowest, highest = limits
     scale = (bins - 1) / (highest - lowest).clamp(min=1e-6)

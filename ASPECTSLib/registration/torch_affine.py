@@ -161,9 +161,7 @@ def _normal_equations(
     return normal + np.eye(12) * np.finfo(np.float32).eps * np.trace(normal), right
 
 
-def _as_matrix(
-    change: NDArray[np.float64], middle_ras: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _as_matrix(change: NDArray[np.float64], middle_ras: NDArray[np.float64]) -> NDArray[np.float64]:
     matrix = np.eye(4)
     matrix[:3, :3] += change[:, :3] / _RADIUS_MM
     matrix[:3, 3] = change[:, 3] - change[:, :3] @ middle_ras / _RADIUS_MM

@@ -6,9 +6,6 @@ of SyN (Avants 2008, doi:10.1016/j.media.2007.06.004).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,51 +17,9 @@ from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import fields
 from ASPECTSLib.registration.checks import check_images, check_mask
 from ASPECTSLib.registration.mapping import Mapping
-from ASPECTSLib.registration.pyramid import IN_PLANE, Level, Smoothness, build_levels, working_grid
-from ASPECTSLib.registration.similarity import Similarity, SimilarityName, make_similarity
-
-Measure = Callable[[Tensor, Tensor], Similarity]
-"""Makes the measure for a fixed image and the weights of its voxels."""
-
-
-@dataclass(frozen=True)
-class DeformableSettings:
-    """What a registration is made with.
-
-    The defaults were tuned on pairs of synthetic head CT, one's regions carried to the other.
-
-    Parameters
-    ----------
-    similarity
-        What is made larger.
-    radius_voxels
-        Of the windows of local correlation along x, y and z; its slices are thick.
-    noise
-        Of local correlation, in the images' unit (HU): structure below it is not listened to.
-    spacing_mm
-        Of the finest grid along x, y and z; thicker slices stay as they are.
-    levels
-        Smoothness and iterations, coarse to fine; each level is twice as fine in-plane as the one before.
-    step_voxels
-        Longest displacement of a step, in voxels of the field, which is half as fine in-plane as the images.
-    image_sigma_mm
-        In-plane smoothing of both images on the finest level.
-    weight_depth_mm
-        The weight of a place rises from 0 at the surface of the brain to 1 at this depth: the sulci of two people do
-        not correspond, and pull the borders of cortical regions astray. 0 gives all places the same weight.
-    symmetric
-        Whether both images are brought halfway, which treats them alike and takes three times as long.
-    """
-
-    similarity: SimilarityName = SimilarityName.LOCAL_CORRELATION
-    radius_voxels: tuple[int, int, int] = (3, 3, 1)
-    noise: float = 0.5
-    spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.5)
-    levels: tuple[Smoothness, ...] = (Smoothness(30, 8.0, 6.0), Smoothness(20, 8.0, 4.0))
-    step_voxels: float = 0.25
-    image_sigma_mm: float = 1.0
-    weight_depth_mm: float = 20.0
-    symmetric: bool = False
+from ASPECTSLib.registration.pyramid import IN_PLANE, LevelImages, build_levels, working_grid
+from ASPECTSLib.registration.settings import DeformableSettings
+from ASPECTSLib.registration.similarity import Similarity, make_similarity
 
 
 def register_deformable(
@@ -74,7 +29,6 @@ def register_deformable(
     settings: DeformableSettings | None = None,
     mask: Volume | None = None,
     progress: Progress | None = None,
-    device: str = "cpu",
 ) -> Mapping:
     """Deform the atlas to a scan, on top of an affine registration.
 
@@ -93,8 +47,6 @@ def register_deformable(
         an infarct, is deformed as its surroundings are.
     progress
         Asked for cancellation between iterations.
-    device
-        Of torch. CPU is the reference; a GPU agrees within 0.1 mm, as sums have another order there.
 
     Returns
     -------
@@ -114,36 +66,36 @@ def register_deformable(
     check_mask(mask, fixed)
     settings, progress = settings or DeformableSettings(), progress or Progress()
     grid = working_grid(fixed, settings.spacing_mm, len(settings.levels))
-    levels = build_levels(grid, moving, matrix, mask, settings, device)
+    levels = build_levels(grid, moving, matrix, mask, settings)
     to_atlas, to_scan = None, None
-    for level in levels:
-        to_atlas, to_scan = _refine(level, to_atlas, to_scan, settings, progress)
+    for images in levels:
+        to_atlas, to_scan = _refine(images, to_atlas, to_scan, settings, progress)
     field = fields.resize(_join(to_atlas, to_scan), grid.array.shape)
     return Mapping(matrix, fields.displacement_mm(field, grid), grid)
 
 
 def _refine(
-    level: Level,
+    images: LevelImages,
     to_atlas: Tensor | None,
     to_scan: Tensor | None,
     settings: DeformableSettings,
     progress: Progress,
 ) -> tuple[Tensor, Tensor | None]:
     """Improve the field from the middle to the atlas and, where both images move, the one to the scan."""
-    stepper = _Stepper(level, settings)
+    stepper = _Stepper(images, settings)
     to_atlas = stepper.resized(to_atlas)
     if not settings.symmetric:
-        measure = stepper.measure(level.fixed)
-        for _ in range(level.smoothness.iterations):
+        measure = stepper.measure(images.fixed)
+        for _ in range(images.level.steps):
             progress.check()
-            warped = stepper.warp(level.moving, to_atlas, level.to_moving)
+            warped = stepper.warp(images.moving, to_atlas, images.to_moving)
             to_atlas = stepper.step(to_atlas, warped, measure)
         return to_atlas, None
     to_scan = stepper.resized(to_scan)
-    for _ in range(level.smoothness.iterations):
+    for _ in range(images.level.steps):
         progress.check()
-        atlas = stepper.warp(level.moving, to_atlas, level.to_moving)
-        scan = stepper.warp(level.fixed, to_scan, np.eye(4))
+        atlas = stepper.warp(images.moving, to_atlas, images.to_moving)
+        scan = stepper.warp(images.fixed, to_scan, np.eye(4))
         to_atlas = stepper.step(to_atlas, atlas, stepper.measure(scan))
         to_scan = stepper.step(to_scan, scan, stepper.measure(atlas))
     return to_atlas, to_scan
@@ -163,23 +115,22 @@ class _Stepper:
     Fields live on a grid half as fine in-plane as the images: they are smooth, and cost a quarter there.
     """
 
-    def __init__(self, level: Level, settings: DeformableSettings) -> None:
-        device = level.fixed.device
-        self._level, self._settings = level, settings
-        self._shape = tuple(level.fixed.shape[2:])
+    def __init__(self, images: LevelImages, settings: DeformableSettings) -> None:
+        device = images.fixed.device
+        self._weight, self._settings = images.weight, settings
+        self._shape = tuple(images.fixed.shape[2:])
         self._coarse = tuple(n // f for n, f in zip(self._shape, IN_PLANE, strict=True))
         self._points = fields.grid_points(self._shape, device)
         self._coarse_points = fields.grid_points(self._coarse, device)
-        coarse_mm = level.spacing_mm * IN_PLANE[::-1]
-        smoothness = level.smoothness
-        self._update_smoothing, self._field_smoothing = (
+        coarse_mm = images.spacing_mm * IN_PLANE[::-1]
+        self._step_smoothing, self._field_smoothing = (
             fields.gaussians(self._coarse, tuple((sigma_mm / coarse_mm)[::-1]), device)
-            for sigma_mm in (smoothness.update_sigma_mm, smoothness.field_sigma_mm)
+            for sigma_mm in (images.level.step_sigma_mm, images.level.field_sigma_mm)
         )
-        half_size_mm = np.array(self._shape[::-1]) * level.spacing_mm / 2.0
+        half_size_mm = np.array(self._shape[::-1]) * images.spacing_mm / 2.0
         self._step_mm = settings.step_voxels * float(coarse_mm[0])
         self._half_size_mm = _per_axis(half_size_mm, device)
-        self._spacing_mm = _per_axis(level.spacing_mm, device)
+        self._spacing_mm = _per_axis(images.spacing_mm, device)
 
     def resized(self, field: Tensor | None) -> Tensor:
         """Return a coarser level's field on this level, or no displacement."""
@@ -191,9 +142,7 @@ class _Stepper:
         """Return the measure of likeness to an image."""
         settings = self._settings
         radii = settings.radius_voxels[::-1]
-        return make_similarity(
-            settings.similarity, fixed, self._level.weight, radii, settings.noise
-        )
+        return make_similarity(settings.similarity, fixed, self._weight, radii, settings.noise)
 
     def warp(self, image: Tensor, field: Tensor, to_image: NDArray[np.float64]) -> Tensor:
         """Sample an image through a field and a matrix at once."""
@@ -202,9 +151,11 @@ class _Stepper:
 
     def step(self, field: Tensor, warped: Tensor, measure: Similarity) -> Tensor:
         """Compose a field with a small, smooth displacement along the force on the warped image, and smooth it."""
-        force = (measure.derivative(warped)[0][:, None] * fields.gradient(warped)).sum(0, keepdim=True)
+        force = (measure.derivative(warped)[0][:, None] * fields.gradient(warped)).sum(
+            0, keepdim=True
+        )
         force = functional.avg_pool3d(force, IN_PLANE) / self._spacing_mm
-        force = fields.smooth(force, self._update_smoothing)
+        force = fields.smooth(force, self._step_smoothing)
         longest = (force * force).sum(1).max().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
         update = force * (self._step_mm / longest) / self._half_size_mm
         return fields.smooth(

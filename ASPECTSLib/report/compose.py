@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ASPECTSLib import __version__
-from ASPECTSLib.atlas.atlas import REGIONS_FILE, TISSUES_FILE, Atlas
+from ASPECTSLib.atlas.atlas import NamedAtlas
 from ASPECTSLib.errors import ErrorCode
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.preprocessing.midplane import Midplane
@@ -54,7 +54,7 @@ class Findings:
     key_slices: KeySlicesInfo
     method: str
     options: dict[str, Any]
-    atlas: Atlas
+    atlas: NamedAtlas
     notes: tuple[ScanNote, ...]
     models: tuple[ModelInfo, ...] = ()
     agreement: float | None = None
@@ -135,7 +135,7 @@ def _method_info(findings: Findings) -> MethodInfo:
     atlas = findings.atlas
     models = tuple(
         ModelInfo(name=f"{atlas.name}-{atlas.version}/{file}", sha256=atlas.sha256[file])
-        for file in (REGIONS_FILE, TISSUES_FILE)
+        for file in sorted(atlas.sha256)
     )
     used = models + findings.models
     return MethodInfo(findings.method, __version__, findings.options, used, findings.heatmap.value)

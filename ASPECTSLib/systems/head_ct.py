@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ASPECTSLib.atlas.atlas import Atlas, load_atlas
-from ASPECTSLib.delineation import Delineation, delineate
+from ASPECTSLib.delineation import Delineation
 from ASPECTSLib.evidence import (
     DensityEvidence,
     Evidence,
@@ -27,6 +26,7 @@ from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.asymmetry import side_difference
 from ASPECTSLib.systems.key_slices import KeySliceCheck, check_key_slices
 from ASPECTSLib.systems.no_go import NoGo, look_for_no_go
+from ASPECTSLib.systems.region_atlas import AtlasRegions, find_by_atlas
 from ASPECTSLib.systems.study import ScoreOptions, is_resampled, key_slices_of, model_infos
 
 
@@ -50,8 +50,8 @@ class HeadCt:
         What a network says to the slices of the regions.
     notes
         Of reader and checks.
-    atlas
-        That the regions come from.
+    by_atlas
+        The atlas that the regions come from, and why that.
     """
 
     scan: Scan
@@ -61,7 +61,7 @@ class HeadCt:
     no_go: NoGo
     key_slices: KeySliceCheck
     notes: tuple[ScanNote, ...]
-    atlas: Atlas
+    by_atlas: AtlasRegions
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +112,12 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
         If the work was cancelled.
     """
     progress.stage("checking", 0.05)
-    atlas = load_atlas()
     in_hu, notes = to_hounsfield(scan.volume)
     canonical = canonicalize(in_hu)
     jump_notes = check_continuity(canonical.volume)
-    found = delineate(canonical.volume, atlas, options.regions, progress)
+    age_years = scan.age_years if options.age_years is None else options.age_years
+    by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
+    found = by_atlas.found
     key_slices = check_key_slices(canonical.volume, found.labels.array, progress)
     progress.stage("scoring", 0.80)
     head = found.prepared
@@ -130,7 +131,7 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
         no_go=no_go,
         key_slices=key_slices,
         notes=scan.notes + notes + jump_notes,
-        atlas=atlas,
+        by_atlas=by_atlas,
     )
 
 
@@ -157,14 +158,19 @@ def findings_of(head: HeadCt, called: Called, age_years: float | None) -> Findin
         old_infarct_ml=head.no_go.old_infarct_ml,
         key_slices=key_slices_of(head.canonical, found),
         method=called.method,
-        options={"age_years": age_years, "regions": found.source.value, **called.options},
+        options={
+            "age_years": age_years,
+            "regions": found.source.value,
+            **head.by_atlas.options,
+            **called.options,
+        },
         models=model_infos((*called.models, *head.key_slices.models, *found.models)),
         agreement=found.agreement,
         regions_doubtful=found.is_doubtful,
-        atlas=head.atlas,
+        atlas=head.by_atlas.atlas,
         notes=head.notes,
         core=called.core,
-        warnings=(*called.warnings, *head.key_slices.warnings),
+        warnings=(*called.warnings, *head.by_atlas.warnings, *head.key_slices.warnings),
     )
 
 

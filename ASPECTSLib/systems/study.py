@@ -10,7 +10,7 @@ from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.geometry import CanonicalVolume
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.scan import NoteCode, Scan
-from ASPECTSLib.methods import AUTO, check_method
+from ASPECTSLib.methods import ATLAS_REGISTRATION, AUTO, check_method
 from ASPECTSLib.report.result import KeySlicesInfo, ModelInfo, StudyResult
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.key_slices import find_key_slices
@@ -34,11 +34,14 @@ class ScoreOptions:
         Where an infarct is segmented: a region with more than this share infarcted is affected.
     mirroring
         Whether networks that segment infarct see the mirror image, too.
+    atlas
+        Folder of an atlas of the user's own, for head CT; that which ships when left out.
 
     Raises
     ------
     UsageError
-        METHOD_UNAVAILABLE if there is no such method, USAGE if the share is not between 0 and 1.
+        METHOD_UNAVAILABLE if there is no such method, USAGE if the share is not between 0 and 1, or if regions by
+        networks are asked for together with an atlas.
     """
 
     method: str = AUTO
@@ -46,11 +49,16 @@ class ScoreOptions:
     regions: RegionSource = RegionSource.AUTO
     affected_fraction: float = AFFECTED_FRACTION
     mirroring: bool = False
+    atlas: str | None = None
 
     def __post_init__(self) -> None:
         check_method(self.method)
         if not 0.0 < self.affected_fraction < 1.0:
             message = f"expected an affected share between 0 and 1, got {self.affected_fraction}"
+            raise UsageError(ErrorCode.USAGE, message)
+        by_atlas = self.atlas is not None or self.method == ATLAS_REGISTRATION
+        if by_atlas and self.regions is RegionSource.NETWORK:
+            message = "expected regions by registration, which an atlas gives, got --regions network"
             raise UsageError(ErrorCode.USAGE, message)
 
 

@@ -17,7 +17,7 @@ from ASPECTSLib.inference.card import Metric, ModelFile
 from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.statistics.bland_altman import limits_of_agreement
-from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates
+from ASPECTSLib.statistics.clustered import clustered_area, clustered_share
 from ASPECTSLib.statistics.estimates import Estimate
 from ASPECTSLib.statistics.icc import icc_agreement
 from ASPECTSLib.statistics.proportions import proportion
@@ -50,7 +50,6 @@ GROUPS: Mapping[str, tuple[RegionCode, ...]] = MappingProxyType(
 LOW_SCORE = 6
 """A score of at most this is low, as in that table."""
 
-_BOOTSTRAP = Bootstrap()
 _HALF = len(REGIONS) // 2
 
 
@@ -199,10 +198,10 @@ def group_measures(found: Compared, group: str) -> dict[str, Estimate]:
     truth, called = found.truth[:, chosen], found.called[:, chosen]
     probability = found.probability[:, chosen]
     measures = {
-        "sensitivity": _bootstrapped(_share, truth, called & truth),
-        "specificity": _bootstrapped(_share, ~truth, ~called & ~truth),
-        "accuracy": _bootstrapped(_share, np.ones_like(truth), called == truth),
-        "AUC": _bootstrapped(_auc, truth, probability),
+        "sensitivity": clustered_share(truth, called),
+        "specificity": clustered_share(~truth, ~called),
+        "accuracy": clustered_share(np.ones_like(truth), called == truth),
+        "AUC": clustered_area(truth, probability),
     }
     return {name: estimate for name, estimate in measures.items() if estimate is not None}
 
@@ -216,10 +215,10 @@ def total_measures(found: Compared) -> dict[str, Estimate]:
         "bias": limits.bias,
         "lower limit of agreement": limits.lower,
         "upper limit of agreement": limits.upper,
-        "within 1 point": _bootstrapped(_share, np.ones_like(is_low), _near(true, said, 1)),
-        "within 2 points": _bootstrapped(_share, np.ones_like(is_low), _near(true, said, 2)),
-        f"at most {LOW_SCORE}, sensitivity": _bootstrapped(_share, is_low, is_low & said_low),
-        f"at most {LOW_SCORE}, specificity": _bootstrapped(_share, ~is_low, ~is_low & ~said_low),
+        "within 1 point": clustered_share(np.ones_like(is_low), _near(true, said, 1)),
+        "within 2 points": clustered_share(np.ones_like(is_low), _near(true, said, 2)),
+        f"at most {LOW_SCORE}, sensitivity": clustered_share(is_low, said_low),
+        f"at most {LOW_SCORE}, specificity": clustered_share(~is_low, ~said_low),
         "right side, of those affected on one": _side(found),
     }
     with suppress(InputRefusedError):  # all scores alike
@@ -235,42 +234,12 @@ def _side(found: Compared) -> Estimate | None:
     """Return how often the worse side is right, of patients with one that is."""
     true, said = (_more_on_the_left(affected) for affected in (found.truth, found.called))
     one_sided = (true != 0)[:, None]
-    return _bootstrapped(_share, one_sided, one_sided & (true == said)[:, None])
+    return clustered_share(one_sided, (true == said)[:, None])
 
 
 def _more_on_the_left(affected: NDArray[np.bool_]) -> NDArray[np.int64]:
     right, left = affected[:, :_HALF].sum(axis=1), affected[:, _HALF:].sum(axis=1)
     return np.sign(left - right)
-
-
-Statistic = Callable[[NDArray, NDArray], float]
-
-
-def _bootstrapped(statistic: Statistic, of: NDArray[np.bool_], counted: NDArray) -> Estimate | None:
-    """Return a statistic of two tables (patients, regions), with its interval over patients; None if not defined."""
-    value = statistic(of, counted)
-    if not np.isfinite(value):
-        return None
-
-    def rows(indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([statistic(of[row], counted[row]) for row in indices])
-
-    found = replicates(rows, _BOOTSTRAP, np.arange(len(of)))
-    low, high = percentile_interval(found, observed_only=True)
-    return Estimate(float(value), min(low, value), max(high, value), int(of.sum()))
-
-
-def _share(of: NDArray[np.bool_], counted: NDArray[np.bool_]) -> float:
-    return float(counted.sum() / of.sum()) if of.any() else np.nan
-
-
-def _auc(truth: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
-    positive, negative = probability[truth], probability[~truth]
-    if not len(positive) or not len(negative):
-        return np.nan
-    ordered = np.sort(negative)
-    below = np.searchsorted(ordered, positive, "left") + np.searchsorted(ordered, positive, "right")
-    return float(below.mean() / (2 * len(negative)))
 
 
 def _maker(name: str, method: str, patients: int) -> Callable[[str, Estimate], Metric]:

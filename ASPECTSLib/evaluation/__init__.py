@@ -1,0 +1,1 @@
+"""A program's results beside those of readers: agreement, diagnostic accuracy, and the report of both."""
