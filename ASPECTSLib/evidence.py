@@ -122,18 +122,26 @@ class NetworkEvidence:
         when a person moves a border: the network is not asked again.
     thresholds
         Affected from this probability on, in the order of the labels.
+    source
+        What gave the probabilities, in words.
     """
 
     density: DensityEvidence
     probabilities: tuple[float | None, ...]
     thresholds: tuple[float, ...]
+    source: str = "network"
 
     def call_regions(
         self, labels: Volume, infarct: NDArray[np.bool_] | None = None
     ) -> tuple[RegionCall, ...]:
         """Call all regions; parameters and result as those of `DensityEvidence.call_regions`."""
         measures = self.density.measure(labels)
-        calls = tuple(map(call_by_network, measures, self.probabilities, self.thresholds))
+        calls = tuple(
+            call_by_network(measure, probability, threshold, self.source)
+            for measure, probability, threshold in zip(
+                measures, self.probabilities, self.thresholds, strict=True
+            )
+        )
         return _with_infarct(calls, labels, infarct)
 
 

@@ -11,6 +11,8 @@ from ASPECTSLib.io.modality import Modality
 ATLAS_REGISTRATION = "atlas-registration"
 AUTO = "auto"
 CLASSICAL = "classical"
+CTA_RADIOMICS = "cta-radiomics"
+CTA_RATIO = "cta-ratio"
 CTP_CBF = "ctp-cbf"
 DWI_UNET3D = "dwi-unet3d"
 NCCT_DANET = "ncct-danet"
@@ -63,6 +65,18 @@ METHODS = (
         (Modality.NCCT,),
         reason="classical is taken for head CT: it calls the regions of real scans with an expert's reading at least "
         "as well as ncct-danet, which is better on synthetic ones only; see the README under 'How well it works'.",
+    ),
+    Method(
+        CTA_RADIOMICS,
+        "cta-radiomics: features of the regions on CT angiography, and support vectors",
+        (Modality.CTA,),
+        reason="cta-radiomics is taken for CT angiography: on synthetic patients it is right more often than "
+        "cta-ratio, which asks for the side; neither was tried on real ones.",
+    ),
+    Method(
+        CTA_RATIO,
+        "cta-ratio: published cut-points of the density ratio on CT angiography",
+        (Modality.CTA,),
     ),
     Method(
         NCCT_DANET,

@@ -12,6 +12,8 @@ from ASPECTSLib.methods import (
     ATLAS_REGISTRATION,
     AUTO,
     CLASSICAL,
+    CTA_RADIOMICS,
+    CTA_RATIO,
     CTP_CBF,
     DWI_UNET3D,
     NCCT_DANET,
@@ -23,6 +25,7 @@ from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
 from ASPECTSLib.systems.atlas_registration import score_by_atlas
 from ASPECTSLib.systems.classical import score_classically
+from ASPECTSLib.systems.cta import score_by_cut_points, score_by_radiomics
 from ASPECTSLib.systems.danet import score_by_danet
 from ASPECTSLib.systems.diffusion import score_diffusion
 from ASPECTSLib.systems.perfusion import score_perfusion
@@ -35,6 +38,8 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
         ATLAS_REGISTRATION: score_by_atlas,
         CLASSICAL: score_classically,
+        CTA_RADIOMICS: score_by_radiomics,
+        CTA_RATIO: score_by_cut_points,
         CTP_CBF: score_perfusion,
         DWI_UNET3D: score_diffusion,
         NCCT_DANET: score_by_danet,

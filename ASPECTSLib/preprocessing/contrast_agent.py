@@ -10,12 +10,12 @@ from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, bounding_box, crop, shrink, shrink_factors
 
 VESSEL_HU = 80.0
-"""Blood without contrast agent has 40 to 60 HU, clots and thrombosed sinuses up to 80; with it, small vessels that share
-their voxels with brain still lie above."""
+"""Blood without contrast agent has 40 to 60 HU, clots and thrombosed sinuses up to 80; with it, small vessels that
+share their voxels with brain still lie above."""
 
 MIN_BODIES = 15
-"""Bright bodies in the depth of the brain, the worst slab left out. Forty CT angiographies of synthetic patients had 23 to
-173, 32 CT of such patients without contrast agent 0 to 6, though one of them has metal, and five real ones 2 to 8."""
+"""Bright bodies in the depth of the brain, the worst slab left out. Forty CT angiographies of synthetic patients had 23
+to 173, 32 CT of such patients without contrast agent 0 to 6, though one has metal, and five real ones 2 to 8."""
 
 NOISE_FACTOR = 5.0
 """A body is denser than the tissue by this many standard deviations at least, so that noise makes none."""

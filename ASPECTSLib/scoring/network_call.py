@@ -7,7 +7,10 @@ from ASPECTSLib.scoring.asymmetry import RegionMeasure
 
 
 def call_by_network(
-    measure: RegionMeasure, probability: float | None, threshold: float = AFFECTED_PROBABILITY
+    measure: RegionMeasure,
+    probability: float | None,
+    threshold: float = AFFECTED_PROBABILITY,
+    source: str = "network",
 ) -> RegionCall:
     """Call one region by the probability that a network gives it.
 
@@ -19,10 +22,12 @@ def call_by_network(
         Of being affected, 0 to 1; None where the network could not look.
     threshold
         Affected from this probability on, between 0 and 1.
+    source
+        What gave the probability, in words.
     """
     if probability is None:
         return RegionCall(measure, None, "not called: the region is not in the scan")
-    evidence = f"network: {probability:.2f}, affected from {threshold:.2f}"
+    evidence = f"{source}: {probability:.2f}, affected from {threshold:.2f}"
     if measure.drop is not None:
         comparison = "darker" if measure.drop > 0 else "brighter"
         evidence += (

@@ -17,6 +17,7 @@ from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand, p
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.preprocessing.continuity import check_continuity
+from ASPECTSLib.preprocessing.contrast_agent import refuse_contrast
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import Findings
@@ -118,6 +119,7 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
     age_years = scan.age_years if options.age_years is None else options.age_years
     by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
     found = by_atlas.found
+    refuse_contrast(found.prepared.volume, found.prepared.mask)
     key_slices = check_key_slices(canonical.volume, found.labels.array, progress)
     progress.stage("scoring", 0.80)
     head = found.prepared

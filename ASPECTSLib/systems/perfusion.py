@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.atlas import Atlas, load_atlas
+from ASPECTSLib.atlas.atlas import NamedAtlas, load_atlas
 from ASPECTSLib.delineation import Delineation, delineate_stripped
 from ASPECTSLib.evidence import COMPARED, LEFT_OUT, SignalEvidence
 from ASPECTSLib.geometry import Volume, resample
@@ -64,11 +64,11 @@ class _Patient:
     core: FlowCore
     found: Delineation
     coverage: tuple[WarningInfo, ...]
-    atlas: Atlas
+    atlas: NamedAtlas
     head: HeadCt | None = None
     models: tuple[ModelFile, ...] = ()
     notes: tuple[ScanNote, ...] = ()
-    key_slice_warnings: tuple[WarningInfo, ...] = ()
+    ct_warnings: tuple[WarningInfo, ...] = ()
     haemorrhage: Haemorrhage = field(default=NO_HAEMORRHAGE)
     old_infarct_ml: float = 0.0
 
@@ -127,11 +127,11 @@ def _by_ct(scan: Scan, ct: Volume, options: ScoreOptions, progress: Progress) ->
         core,
         replace(head.found, labels=labels),
         coverage,
-        head.atlas,
+        head.by_atlas.atlas,
         head,
         models=(*head.key_slices.models, *head.found.models),
         notes=head.notes,
-        key_slice_warnings=head.key_slices.warnings,
+        ct_warnings=(*head.by_atlas.warnings, *head.key_slices.warnings),
         haemorrhage=head.no_go.haemorrhage,
         old_infarct_ml=head.no_go.old_infarct_ml,
     )
@@ -160,6 +160,7 @@ def _findings(scan: Scan, patient: _Patient, options: ScoreOptions) -> Findings:
         options={
             "age_years": options.age_years,
             "regions": found.source.value,
+            **({} if patient.head is None else patient.head.by_atlas.options),
             "anatomy": (Modality.CBF if patient.head is None else Modality.NCCT).value,
             "affected_fraction": options.affected_fraction,
             "core_below": RULE.below,
@@ -174,7 +175,7 @@ def _findings(scan: Scan, patient: _Patient, options: ScoreOptions) -> Findings:
         haemorrhage=patient.haemorrhage,
         old_infarct_ml=patient.old_infarct_ml,
         core=info,
-        warnings=(*said, *patient.coverage, *patient.key_slice_warnings),
+        warnings=(*said, *patient.coverage, *patient.ct_warnings),
     )
 
 

@@ -1,0 +1,333 @@
+"""The methods on CT angiography: `cta-radiomics` by support vectors, `cta-ratio` by published cut-points.
+
+The system of the paper on regions and radiomics of CTA source images, with regions of this project's own; its rule of
+features is in `ASPECTSLib.scoring.cta`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.delineation import Delineation
+from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.evidence import (
+    DensityEvidence,
+    NetworkEvidence,
+    averaged_slices,
+    compared_map,
+    gather_evidence,
+    middle_slices,
+)
+from ASPECTSLib.geometry import (
+    CanonicalVolume,
+    Volume,
+    canonicalize,
+    crop,
+    expand,
+    paste,
+    resample,
+    shrink,
+    shrink_factors,
+)
+from ASPECTSLib.io.scan import Scan, ScanNote
+from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO
+from ASPECTSLib.preprocessing.continuity import check_continuity
+from ASPECTSLib.preprocessing.contrast_agent import require_contrast
+from ASPECTSLib.preprocessing.units import to_hounsfield
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.report.compose import Findings, compose_result
+from ASPECTSLib.report.cta_warnings import cta_warnings
+from ASPECTSLib.report.looks import HeatKind
+from ASPECTSLib.report.result import DECIMALS, ModelInfo
+from ASPECTSLib.report.writer import StudyImages
+from ASPECTSLib.scoring.asymmetry import side_difference
+from ASPECTSLib.scoring.cta import (
+    RatioCall,
+    call_by_ratio,
+    enhanced_tissue,
+    region_features,
+    side_ratios,
+    to_grey,
+    vessels_of,
+)
+from ASPECTSLib.scoring.support_vectors import SupportVectors, read_machines
+from ASPECTSLib.systems.region_atlas import AtlasRegions, find_by_atlas
+from ASPECTSLib.systems.study import (
+    ScoredStudy,
+    ScoreOptions,
+    is_resampled,
+    key_slices_of,
+    model_infos,
+)
+
+MACHINES_FILE = Path(__file__).resolve().parents[2] / "Resources/Models/radiomics/cta-svm.json"
+
+RATIO_SLOPE = 0.02
+"""Width of the logistic curve from a ratio of densities to a probability: about the error of a ratio."""
+
+_FEATURE_SPACING_MM = 0.9  # in the slice: runs are counted in voxels, whose size must not matter
+
+
+@dataclass(frozen=True, eq=False)
+class CtaHead:
+    """A CT angiography, made ready to be scored.
+
+    Parameters
+    ----------
+    canonical
+        In HU, in the image frame.
+    by_atlas
+        Its regions.
+    evidence
+        The density of its two sides between the vessels.
+    vessels
+        bool on the grid of the evidence.
+    notes
+        Of reader and checks.
+    """
+
+    canonical: CanonicalVolume
+    by_atlas: AtlasRegions
+    evidence: DensityEvidence
+    vessels: NDArray[np.bool_]
+    notes: tuple[ScanNote, ...]
+
+    @property
+    def found(self) -> Delineation:
+        """Regions, midplane and brain."""
+        return self.by_atlas.found
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Region label map on the grid of the evidence."""
+        evidence = self.evidence
+        return middle_slices(self.found.labels.array, evidence.averaged_slices)[evidence.box]
+
+
+def score_by_radiomics(scan: Scan, options: ScoreOptions, progress: Progress) -> ScoredStudy:
+    """Score a CT angiography by features of its regions, left against right, and support vectors.
+
+    Parameters
+    ----------
+    scan
+        As read by `ASPECTSLib.io.scan.read_scan`.
+    options
+        The user's choices.
+    progress
+        Told of each stage, and asked for cancellation.
+
+    Raises
+    ------
+    InputRefusedError
+        If the scan is not one that can be scored; WRONG_MODALITY if it has no contrast agent.
+    ResourceError
+        If the support vectors are missing or damaged.
+    CancelledError
+        If the work was cancelled.
+    """
+    machines, model = load_machines()
+    head = prepare_cta(scan, options, progress)
+    probabilities = radiomics_probabilities(head, machines)
+    thresholds = tuple(_machine(machines, row).threshold for row in range(len(REGIONS)))
+    evidence = NetworkEvidence(head.evidence, probabilities, thresholds, "radiomics")
+    return _study(scan, head, evidence, (CTA_RADIOMICS, (model,)), options)
+
+
+def score_by_cut_points(scan: Scan, options: ScoreOptions, progress: Progress) -> ScoredStudy:
+    """Score a CT angiography by published cut-points of the density ratio; parameters as of `score_by_radiomics`."""
+    head = prepare_cta(scan, options, progress)
+    calls = ratio_calls(head)
+    probabilities = tuple(map(_probability_of_ratio, calls))
+    evidence = NetworkEvidence(head.evidence, probabilities, (0.5,) * len(REGIONS), "cut-points")
+    return _study(scan, head, evidence, (CTA_RATIO, ()), options)
+
+
+def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHead:
+    """Find brain and regions of a CT angiography, and the tissue between its vessels.
+
+    Raises
+    ------
+    InputRefusedError
+        If the scan is not one that can be scored; WRONG_MODALITY if it has no contrast agent.
+    CancelledError
+        If the work was cancelled.
+    """
+    progress.stage("checking", 0.05)
+    in_hu, notes = to_hounsfield(scan.volume)
+    canonical = canonicalize(in_hu)
+    jump_notes = check_continuity(canonical.volume)
+    age_years = scan.age_years if options.age_years is None else options.age_years
+    by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
+    prepared = by_atlas.found.prepared
+    require_contrast(prepared.volume, prepared.mask)
+    progress.stage("scoring", 0.80)
+    evidence, vessels = gather_between_vessels(
+        prepared.volume, prepared.mask, averaged_slices(canonical.volume)
+    )
+    return CtaHead(canonical, by_atlas, evidence, vessels, scan.notes + notes + jump_notes)
+
+
+def gather_between_vessels(
+    averaged: Volume, mask: Volume, count: int
+) -> tuple[DensityEvidence, NDArray[np.bool_]]:
+    """Smooth a brain between its vessels, and select the tissue to compare.
+
+    Parameters
+    ----------
+    averaged
+        CT angiography in HU, from `ASPECTSLib.evidence.average_slices`.
+    mask
+        Brain mask on the same grid, not empty.
+    count
+        How many slices of the scan were averaged into one.
+
+    Returns
+    -------
+    evidence
+        Of the tissue.
+    vessels
+        bool on its grid.
+    """
+    vessels = vessels_of(averaged, mask.array)
+    parenchyma = mask.array & ~vessels
+    evidence = gather_evidence(averaged, mask.with_array(parenchyma), count)
+    tissue = enhanced_tissue(evidence.smoothed, evidence.mask.array)
+    chosen = DensityEvidence(evidence.smoothed, tissue, evidence.mask, evidence.box, count)
+    return chosen, vessels[evidence.box]
+
+
+def measured_ratios(
+    evidence: DensityEvidence, labels: NDArray[np.uint8], names: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Return the features of all regions against the other side, as `ASPECTSLib.scoring.cta.side_ratios`.
+
+    Parameters
+    ----------
+    evidence
+        From `gather_between_vessels`.
+    labels
+        Region label map on its grid.
+    names
+        Of the features.
+    """
+    i, j, _ = shrink_factors(evidence.smoothed, (_FEATURE_SPACING_MM,) * 3)
+    grey = to_grey(shrink(evidence.smoothed, (i, j, 1)))
+    rows = slice(j // 2, j // 2 + j * grey.size[1], j)
+    columns = slice(i // 2, i // 2 + i * grey.size[0], i)
+    thinned = (slice(None), rows, columns)
+    return side_ratios(
+        region_features(grey, labels[thinned], evidence.tissue[thinned], names), names
+    )
+
+
+def radiomics_probabilities(
+    head: CtaHead, machines: dict[str, SupportVectors]
+) -> tuple[float | None, ...]:
+    """Return the probability of each region in the order of the labels; None where it was not compared."""
+    names = {kind: machine.features for kind, machine in machines.items()}
+    wanted = tuple(dict.fromkeys([name for features in names.values() for name in features]))
+    ratios = measured_ratios(head.evidence, head.labels, wanted)
+    found: list[float | None] = []
+    for row, values in enumerate(ratios):
+        machine = _machine(machines, row)
+        inputs = values[[wanted.index(name) for name in machine.features]]
+        known = bool(np.isfinite(inputs).all())
+        found.append(
+            round(float(machine.probability(inputs[None])[0]), DECIMALS) if known else None
+        )
+    return tuple(found)
+
+
+def ratio_calls(head: CtaHead) -> tuple[RatioCall, ...]:
+    """Return the published rule's call of each region, in the order of the labels."""
+    evidence, prepared = head.evidence, head.found.prepared
+    return call_by_ratio(crop(prepared.volume, evidence.box), head.labels)
+
+
+def load_machines(path: Path = MACHINES_FILE) -> tuple[dict[str, SupportVectors], ModelInfo]:
+    """Return the support vectors that ship, and their name and hash.
+
+    Raises
+    ------
+    ResourceError
+        MODEL_NOT_FOUND or MODEL_DAMAGED.
+    """
+    if not path.is_file():
+        message = "expected the support vectors of cta-radiomics, which are missing from this installation"
+        raise ResourceError(ErrorCode.MODEL_NOT_FOUND, message)
+    data = path.read_bytes()
+    machines = read_machines(data.decode("utf-8"))
+    return machines, ModelInfo(path.stem, hashlib.sha256(data).hexdigest())
+
+
+def _machine(machines: dict[str, SupportVectors], row: int) -> SupportVectors:
+    return machines["cortical" if REGIONS[row].is_cortical else "subcortical"]
+
+
+def _probability_of_ratio(call: RatioCall) -> float | None:
+    if call.ratio is None:
+        return None
+    distance = (call.ratio - call.cut_point) / RATIO_SLOPE
+    probability = 1.0 / (1.0 + np.exp(np.clip(distance, -50.0, 50.0)))
+    return round(float(probability), DECIMALS)
+
+
+def _study(
+    scan: Scan,
+    head: CtaHead,
+    evidence: NetworkEvidence,
+    by: tuple[str, tuple[ModelInfo, ...]],
+    options: ScoreOptions,
+) -> ScoredStudy:
+    method, models = by
+    found = head.found
+    findings = Findings(
+        calls=evidence.call_regions(found.labels),
+        quality=found.quality,
+        midplane=found.prepared.midplane,
+        key_slices=key_slices_of(head.canonical, found),
+        method=method,
+        options={
+            "age_years": options.age_years,
+            "regions": found.source.value,
+            **head.by_atlas.options,
+            "thresholds": list(evidence.thresholds),
+        },
+        models=(*models, *model_infos(found.models)),
+        agreement=found.agreement,
+        regions_doubtful=found.is_doubtful,
+        atlas=head.by_atlas.atlas,
+        notes=head.notes,
+        heatmap=HeatKind.DIFFERENCE,
+        warnings=(*cta_warnings(head.vessels, head.labels), *head.by_atlas.warnings),
+    )
+    return ScoredStudy(compose_result(scan, findings), _images(scan, head))
+
+
+def _images(scan: Scan, head: CtaHead) -> StudyImages:
+    grid, restore = head.canonical.volume, head.canonical.restore
+    averaged = head.found.prepared.volume
+    return StudyImages(
+        scan=restore(grid.array),
+        regions=restore(head.found.labels.array),
+        heatmap=restore(_difference_map(head).array),
+        compared=restore(compared_map(head.evidence, averaged, grid).array),
+        scan_is_resampled=is_resampled(scan),
+    )
+
+
+def _difference_map(head: CtaHead) -> Volume:
+    """Return the density of tissue less that of the mirrored side, HU, on the grid of the canonical scan."""
+    evidence, prepared = head.evidence, head.found.prepared
+    smoothed = evidence.smoothed
+    reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
+    heatmap = side_difference(smoothed, reflected, evidence.mask.array)
+    whole = paste(heatmap.array, evidence.box, prepared.volume)
+    grid = head.canonical.volume
+    return expand(whole.array, (1, 1, averaged_slices(grid)), grid)
