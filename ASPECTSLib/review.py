@@ -23,13 +23,15 @@ from ASPECTSLib.evidence import (
     middle_slices,
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
-from ASPECTSLib.methods import CTP_CBF, DWI_UNET3D, NCCT_DANET, NCCT_UNET
+from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO, CTP_CBF, DWI_UNET3D, NCCT_DANET, NCCT_UNET
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
 from ASPECTSLib.report.result import CoreInfo, EditInfo, RegionInfo, StudyResult
 
 _SAME_PLACE_MM = 1e-3
+_SOURCES = {NCCT_DANET: "network", CTA_RADIOMICS: "radiomics", CTA_RATIO: "cut-points"}
+"""Methods whose probabilities stay as they are, and what gave them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +90,11 @@ def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> Revie
 def _evidence_on_ct(result: StudyResult, density: DensityEvidence) -> Evidence:
     """Return what the calls of a method rest on; a network is not asked again."""
     name, options = result.method.name, result.method.options
-    if name == NCCT_DANET:
+    if name in _SOURCES:
         probabilities = tuple(info.probability for info in result.regions)
-        return NetworkEvidence(density, probabilities, tuple(map(float, options["thresholds"])))
+        return NetworkEvidence(
+            density, probabilities, tuple(map(float, options["thresholds"])), _SOURCES[name]
+        )
     if name == NCCT_UNET:
         return CoverageEvidence(density, float(options["affected_fraction"]))
     return density

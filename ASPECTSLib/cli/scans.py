@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FLAGS = {
     "ncct": "non-contrast head CT",
-    "cta": "CT angiography (scored by no method of this version)",
+    "cta": "CT angiography of the head",
     "dwi": "diffusion-weighted MRI, b about 1000 s/mm2, or 4-D with b-values",
     "adc": "ADC map that belongs to --dwi, in any of its units",
     "b0": "scan without diffusion weighting, to compute the ADC where there is none",

@@ -1,4 +1,4 @@
-"""What is measured of the regions on CT angiography: tissue between the vessels, features of both sides, density ratios."""
+"""What is measured of the regions on CT angiography: tissue between the vessels, features, density ratios."""
 
 from __future__ import annotations
 

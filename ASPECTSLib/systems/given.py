@@ -86,6 +86,8 @@ def read_given(given: GivenScans, method: str) -> Scan:
         scan = _perfusion(by_kind, given)
     else:
         scan = read_scan(by_kind[scored], modality=scored, series=given.series, frame=given.frame)
+        if scored is Modality.CTA:  # headers seldom say it
+            scan = replace(scan, modality=scored)
     unused = by_kind.keys() - {*chosen.inputs, *chosen.optional}
     return replace(scan, notes=(*scan.notes, *map(_not_used, sorted(unused))))
 
