@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.io.scan import Modality, Scan
 from ASPECTSLib.methods import (
     ATLAS_REGISTRATION,
@@ -18,6 +19,7 @@ from ASPECTSLib.methods import (
     DWI_UNET3D,
     NCCT_DANET,
     NCCT_UNET,
+    Method,
     method_for,
 )
 from ASPECTSLib.progress import Progress
@@ -73,11 +75,14 @@ def score_study(
     ------
     InputRefusedError
         If the scan is not one that can be scored.
+    UsageError
+        USAGE if an atlas was named, and the scan is no head CT.
     CancelledError
         If the work was cancelled.
     """
     options, progress = options or ScoreOptions(), progress or Progress()
     method = method_for(options.method, {scan.modality or Modality.NCCT})
+    _refuse_atlas_elsewhere(options, method)
     study = SYSTEMS[method.name](scan, options, progress)
     progress.check()
     return _with_reason(study, method.reason) if options.method == AUTO else study
@@ -114,6 +119,13 @@ def score_to_folder(
     progress = progress or Progress()
     study = score_study(scan, options, progress)
     return write_study(study.result, study.images, folder, progress, picture=picture)
+
+
+def _refuse_atlas_elsewhere(options: ScoreOptions, method: Method) -> None:
+    """Refuse an atlas that the method would not look at."""
+    if options.atlas is not None and method.inputs[0] is not Modality.NCCT:
+        message = f"--atlas is for head CT, and {method.name} scores {method.inputs[0].value}"
+        raise UsageError(ErrorCode.USAGE, message)
 
 
 def _with_reason(study: ScoredStudy, reason: str | None) -> ScoredStudy:

@@ -1,4 +1,4 @@
-"""Coarse synthetic patients with their regions, as the labelled cohort that an atlas is built from."""
+"""Coarse heads of the atlas, each stretched a little, as the labelled cohort that an atlas is built from."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ import numpy as np
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import swap_sides
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
+from ASPECTSLib.geometry import Volume, centred_affine, resample
 from ASPECTSLib.io.images import write_image
 from ASPECTSLib.registration.mapping import Mapping
-from ASPECTSLib.synthesis.patient import Acquisition, make_patient
 
-COARSE = Acquisition(size=(88, 96, 30), spacing_mm=(2.5, 2.5, 5.0))
+SHAPE, SPACING_MM = (36, 80, 68), (3.0, 3.0, 5.0)
 AGES = (25.0, 60.0, 62.0, 65.0)
+_HEAD_MM = (0.0, -18.0, 8.0)  # middle of the head in the atlas
 
 
 def patient(atlas: Atlas, seed: int) -> tuple[Volume, Volume]:
-    """Return a scan and its regions."""
-    made = make_patient(atlas, (), np.random.default_rng(seed), COARSE)
-    return made.scan, made.regions
+    """Return a scan and its regions: the atlas's head, stretched by up to 5 % along each axis, with noise."""
+    rng = np.random.default_rng(seed)
+    grid = Volume(np.zeros(SHAPE, np.int16), centred_affine(SHAPE, np.array(SPACING_MM)))
+    to_atlas = np.diag([*(1.05 + rng.uniform(-0.05, 0.05, 3)), 1.0])
+    to_atlas[:3, 3] = _HEAD_MM
+    head = atlas.render(NCCT_CONTRAST_HU, brain_only=False)
+    hu = resample(head, grid, to_atlas, fill=-1000.0).array + rng.normal(0.0, 2.0, SHAPE)
+    # One side denser than the other, so that the agreed handedness is never a tie.
+    hu[..., SHAPE[2] // 2 :] += np.where(hu[..., SHAPE[2] // 2 :] > 0, 0.5, 0.0)
+    regions = resample(atlas.regions, grid, to_atlas, order=0)
+    return grid.with_array(np.rint(hu).astype(np.int16)), regions
 
 
 def write_case(folder: Path, scan: Volume, regions: Volume, age_years: float | None = None) -> Path:
@@ -41,6 +50,6 @@ def mirrored(volume: Volume, *, labels: bool = False) -> Volume:
     return volume.with_array(swap_sides(array) if labels else array)
 
 
-def affine_only(_fixed, _moving, matrix, _progress) -> Mapping:
+def affine_only(_fixed, _moving, matrix, *_, **__) -> Mapping:
     """Stand for the deformable registration: leave all as the affine one has it."""
     return Mapping(matrix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ASPECTSLib.atlas.age_groups import AgeGroup
 from ASPECTSLib.atlas.atlas import CARD_FILE, Atlas, load_atlas, read_card
@@ -33,13 +34,7 @@ def open_atlas(folder: Path, group: AgeGroup | None = None) -> HeadAtlas | Slice
     ContentRefusedError
         METHOD_UNAVAILABLE if there is no such group; LABELS_INVALID or LABEL_ORDER if regions are none.
     """
-    if not (folder / CARD_FILE).is_file():
-        message = (
-            f"expected a folder of `aspects atlas build` or `aspects atlas import`, but {folder.name} holds no "
-            f"{CARD_FILE}; published files are brought in by `aspects atlas import`"
-        )
-        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
-    kind = read_card(folder, {"name", "version"}).get("kind")
+    kind = _card(folder).get("kind")
     if kind == SLICES_KIND:
         return load_slice_atlas(folder)
     if kind == TEMPLATE_KIND:
@@ -52,9 +47,19 @@ def groups_of(folder: Path) -> tuple[AgeGroup, ...]:
 
     Raises
     ------
-    ResourceError
-        RESOURCE_DAMAGED if there is no card.
+    FileRefusedError
+        FILE_NOT_FOUND if there is no atlas in the folder.
     """
-    card = read_card(folder, {"name", "version"})
+    card = _card(folder)
     named = {*card.get("ages", ()), *card.get("groups", ())}
     return tuple(group for group in AgeGroup if group.value in named)
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    if not (folder / CARD_FILE).is_file():
+        message = (
+            f"expected a folder of `aspects atlas build` or `aspects atlas import`, but {folder.name} holds no "
+            f"{CARD_FILE}; published files are brought in by `aspects atlas import`"
+        )
+        raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
+    return read_card(folder, {"name", "version"})

@@ -23,6 +23,7 @@ from ASPECTSLib.atlases.groupwise import (
     mean_template,
     sharpened,
     symmetric,
+    symmetrised,
     to_mean_shape,
     vote,
 )
@@ -309,11 +310,11 @@ def _kept_sums(number: int, work: _Work) -> TemplateSums:
 
 def _next_template(sums: TemplateSums, work: _Work) -> BuildStep:
     mean, shift_mm = mean_template(sums, work.grid), mean_shift_mm(sums)
-    template = to_mean_shape(mean, SHAPE_STEP * shift_mm)
+    template = symmetrised(to_mean_shape(mean, SHAPE_STEP * shift_mm))
     inside = mean.brain.array > 0.5
     spread_mm = sums.spread_mm / sums.count
     return BuildStep(
-        template=sharpened(template) if work.options.sharpen else template,
+        template=symmetrised(sharpened(template)) if work.options.sharpen else template,
         shift_mm=shift_mm,
         mean_shift_mm=float(np.linalg.norm(shift_mm, axis=-1)[inside].mean()),
         mean_spread_mm=float(spread_mm[inside].mean()),

@@ -24,6 +24,7 @@ from ASPECTSLib.atlases.build_store import store_for
 from ASPECTSLib.atlases.entropy import image_entropy
 from ASPECTSLib.atlases.groupwise import Template
 from ASPECTSLib.atlases.level_planes import level_slice
+from ASPECTSLib.atlases.progress_part import PartOfProgress
 from ASPECTSLib.atlases.registration_route import route_name
 from ASPECTSLib.atlases.validation import Group, Validation
 from ASPECTSLib.progress import Progress
@@ -73,10 +74,12 @@ def build_groups(
 ) -> dict[Group, BuiltAtlas]:
     """Build an atlas of each group of cases; what is done is kept in a folder for a stopped run to go on."""
     record = {**options.record(), "registration": route_name(), "base": dict(base.sha256)}
-    return {
-        group: build_atlas(cases, base, options, progress, store_for(work, cases, record))
-        for group, cases in groups.items()
-    }
+    built: dict[Group, BuiltAtlas] = {}
+    for group, cases in groups.items():
+        done = len(built) / len(groups)
+        part = PartOfProgress(progress, done, done + 1 / len(groups))
+        built[group] = build_atlas(cases, base, options, part, store_for(work, cases, record))
+    return built
 
 
 def write_build(built: Built, folder: Path) -> bool:
@@ -139,10 +142,9 @@ def build_lines(built: Built) -> list[str]:
     if built.validation is not None:
         for atlas_group, case_group in built.validation.rows:
             dice = built.validation.estimate(atlas_group, case_group)
-            lines.append(
-                f"Dice of atlas {group_name(atlas_group)} on {dice.n} unseen cases of ages "
-                f"{_ages(case_group)}: {dice.value:.3f} ({dice.low:.3f} to {dice.high:.3f})"
-            )
+            words = f"{dice.value:.3f} ({dice.low:.3f} to {dice.high:.3f})"
+            cases = f"{dice.n} unseen case{'s' * (dice.n > 1)} of {_ages_in_words(case_group)}"
+            lines.append(f"Dice of atlas {group_name(atlas_group)} on {cases}: {words}")
         lines += [_left_out_line(left) for left in built.validation.left_out]
     return lines
 
@@ -226,6 +228,10 @@ def _columns() -> dict[str, RegionCode | None]:
 
 def _ages(group: AgeGroup | None) -> str:
     return _UNKNOWN_AGE if group is None else group.value
+
+
+def _ages_in_words(group: AgeGroup | None) -> str:
+    return "unknown age" if group is None else f"{group.value} years"
 
 
 def _left_out(left: LeftOut) -> dict[str, str]:

@@ -121,6 +121,14 @@ def _continued(image: Volume) -> Volume:
     return image.with_array(image.array[tuple(nearest)])
 
 
+def symmetrised(template: Template) -> Template:
+    """Return the mean of a template and its mirror image, to the last digit symmetric about x = 0."""
+    brain = (template.brain.array + template.brain.array[..., ::-1]) / 2
+    image = _continued(template.image).array
+    image = np.where(brain > 0.5, (image + image[..., ::-1]) / 2, 0)
+    return Template(template.image.with_array(image), template.brain.with_array(brain))
+
+
 def to_mean_shape(template: Template, shift_mm: NDArray[np.float64]) -> Template:
     """Return a template moved to where its structures lie in the mean case.
 
@@ -172,12 +180,13 @@ def vote(maps: Iterable[NDArray[np.uint8]], grid: Volume) -> Volume:
     grid
         Of the regions, symmetric about x = 0.
     """
-    votes = np.zeros((len(REGIONS) + 1, *grid.array.shape), np.uint16)
+    votes = np.zeros((len(REGIONS) + 1, grid.array.size), np.uint16)
+    places = np.arange(grid.array.size)
     for labels in maps:
         for one in (labels, swap_sides(labels[..., ::-1])):
-            for label in range(len(votes)):
-                votes[label] += one == label
-    return grid.with_array(symmetric(votes.argmax(axis=0).astype(np.uint8), grid))
+            votes[one.ravel(), places] += 1
+    winners = votes.argmax(axis=0).astype(np.uint8).reshape(grid.array.shape)
+    return grid.with_array(symmetric(winners, grid))
 
 
 def symmetric(labels: NDArray[np.uint8], grid: Volume) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ASPECTSLib.statistics.bootstrap import Bootstrap
 
 _WRITING = 0.97  # of the work is done before
+_BUILT = 0.8  # of the work, where there is something to validate on
 _DEFAULT_RATER = "rater"
 _WITHOUT_MATPLOTLIB = "matplotlib is not installed: there are no pictures"
 
@@ -210,17 +211,22 @@ def _build(
     from ASPECTSLib.atlases.build import by_age_group
     from ASPECTSLib.atlases.build_cases import check_names, find_build_cases
     from ASPECTSLib.atlases.build_output import Built, build_groups
+    from ASPECTSLib.atlases.progress_part import PartOfProgress
     from ASPECTSLib.atlases.validation import validate_atlases
 
     base, cases = load_atlas(), find_build_cases(arguments.cohort)
     unseen = find_build_cases(arguments.validate) if arguments.validate else ()
     check_names(cases, unseen)
     groups = by_age_group(cases) if arguments.by_age else {None: cases}
-    atlases = build_groups(groups, base, options, work, progress)
+    built = _BUILT if unseen else _WRITING
+    building, validating = (
+        PartOfProgress(progress, *ends) for ends in ((0.0, built), (built, _WRITING))
+    )
+    atlases = build_groups(groups, base, options, work, building)
     validation = None
     if unseen:
         templates = {group: one.atlas for group, one in atlases.items()}
-        validation = validate_atlases(templates, unseen, base, bootstrap, progress)
+        validation = validate_atlases(templates, unseen, base, bootstrap, validating)
     return Built(atlases, options, validation)
 
 

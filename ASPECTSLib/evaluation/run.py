@@ -142,7 +142,7 @@ def evaluate_cohort(
     ]
     if options.masks is not None:
         progress.stage("masks", 0.5)
-        overlaps = list(compare_masks(all_results[0].records, Path(results), options.masks))
+        overlaps = list(compare_masks(all_results[0].by_name, Path(results), options.masks))
         tables += _mask_tables(overlaps, programs[0].name, options.bootstrap)
     if options.clinical is not None:
         tables.append(clinical_table(compared, read_clinical(options.clinical)))
@@ -228,7 +228,7 @@ def _distinct(programs: Sequence[Reader], people: Sequence[Reader]) -> list[Read
 
 def _cases(results: Sequence[Results], people: Sequence[Reader]) -> tuple[str, ...]:
     """Return all cases that somebody has read, those of the results first; at least one by both."""
-    of_program = dict.fromkeys(name for one in results for name in one.records)
+    of_program = dict.fromkeys(name for one in results for name in one.by_name)
     of_people = dict.fromkeys(case for reader in people for case in reader.readings)
     scored = {case for one in results for case in one.program.readings}
     if not scored & of_people.keys():
@@ -264,7 +264,7 @@ def _flow(results: Sequence[Results], compared: Compared) -> tuple[str, ...]:
     for one, program in zip(results, compared.programs, strict=True):
         counts = ", ".join(f"{n} {status}" for status, n in one.counts.items())
         lines.append(f"{program.name}: {len(one.records)} cases, {counts}")
-        codes = [str(r.refusal.code) for r in one.records.values() if r.refusal is not None]
+        codes = [str(r.refusal.code) for r in one.records if r.refusal is not None]
         lines += [f"  {codes.count(code)} x {code}" for code in dict.fromkeys(codes)]
     for reader in compared.readers:
         both = sum(case in compared.programs[0].readings for case in reader.readings)

@@ -43,17 +43,25 @@ class Results:
     folder
         Of the results.
     records
-        Of all cases that are finished, by name; the first of a name counts.
+        Of all cases that are finished.
     """
 
     program: Reader
     folder: Path
-    records: Mapping[str, Record]
+    records: tuple[Record, ...]
+
+    @property
+    def by_name(self) -> dict[str, Record]:
+        """The records by the names of their cases; the first of a name counts."""
+        found: dict[str, Record] = {}
+        for record in self.records:
+            found.setdefault(record.case.name, record)
+        return found
 
     @property
     def counts(self) -> dict[str, int]:
         """How many cases there are of each status."""
-        found = [record.status for record in self.records.values()]
+        found = [record.status for record in self.records]
         return {status.value: found.count(status) for status in Status}
 
 
@@ -68,14 +76,11 @@ def read_results(folder: Path) -> Results:
         FILE_NOT_FOUND or FILE_UNREADABLE if the folder holds none, COHORT_INVALID if none of its cases has a score.
     """
     check_exists(folder)
-    records: dict[str, Record] = {}
-    for case in read_manifest(folder)["cases"]:
-        record = read_record(case, folder)
-        if record is not None:
-            records.setdefault(case.name, record)
+    found = (read_record(case, folder) for case in read_manifest(folder)["cases"])
+    records = tuple(record for record in found if record is not None)
     results = {
-        name: record.result
-        for name, record in records.items()
+        record.case.name: record.result
+        for record in records
         if record.result is not None and record.status is Status.SCORED
     }
     if not results:

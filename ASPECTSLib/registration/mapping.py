@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from ASPECTSLib.geometry import LPS_FROM_RAS, Volume, bounding_box, crop, paste
+from ASPECTSLib.geometry import LPS_FROM_RAS, Volume, bounding_box, crop, paste, resample
 from ASPECTSLib.io.images import to_sitk
 
 _VECTOR_LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
+_INVERSION_ITERATIONS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,51 @@ class Mapping:
         field = sitk.GetImageFromArray(self.displacement_mm * _VECTOR_LPS_FROM_RAS, isVector=True)
         field.CopyInformation(to_sitk(self.grid))
         return sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
+
+
+def invert_mapping(mapping: Mapping, like: Volume) -> Mapping:
+    """Return the way back, from points of the atlas to points of the scan.
+
+    Parameters
+    ----------
+    mapping
+        Without folds, from points of the scan to points of the atlas.
+    like
+        Gives the grid of the field of the inverse, in atlas space.
+
+    Notes
+    -----
+    The field is inverted on its own grid by fixed-point iteration (doi:10.1118/1.2816107), and carried to the
+    atlas: the inverse takes y to inverse_matrix @ (y + matrix @ back(inverse_matrix @ y)), without the shift.
+    """
+    inverse_matrix = np.linalg.inv(mapping.matrix)
+    if mapping.displacement_mm is None or mapping.grid is None:
+        return Mapping(inverse_matrix)
+    back_mm = _invert_field(mapping.displacement_mm, mapping.grid)
+    at_atlas = np.stack(
+        [
+            resample(mapping.grid.with_array(back_mm[..., axis]), like, inverse_matrix).array
+            for axis in range(3)
+        ],
+        axis=-1,
+    )
+    return Mapping(inverse_matrix, at_atlas @ mapping.matrix[:3, :3].T, like)
+
+
+def _invert_field(displacement_mm: NDArray[np.float64], grid: Volume) -> NDArray[np.float64]:
+    indices = np.indices(grid.array.shape, np.float64)
+    to_voxels = np.linalg.inv(grid.affine[:3, :3])
+    inverse_mm = -displacement_mm
+    for _ in range(_INVERSION_ITERATIONS):
+        moved = indices + np.moveaxis((inverse_mm @ to_voxels.T)[..., ::-1], -1, 0)
+        inverse_mm = -np.stack(
+            [
+                ndimage.map_coordinates(displacement_mm[..., axis], moved, order=1, mode="nearest")
+                for axis in range(3)
+            ],
+            axis=-1,
+        )
+    return inverse_mm
 
 
 def affine_to_sitk(matrix: NDArray[np.float64]) -> sitk.AffineTransform:

@@ -58,7 +58,9 @@ class ScoreOptions:
             raise UsageError(ErrorCode.USAGE, message)
         by_atlas = self.atlas is not None or self.method == ATLAS_REGISTRATION
         if by_atlas and self.regions is RegionSource.NETWORK:
-            message = "expected regions by registration, which an atlas gives, got --regions network"
+            message = (
+                "expected regions by registration, which an atlas gives, got --regions network"
+            )
             raise UsageError(ErrorCode.USAGE, message)
 
 

@@ -36,7 +36,7 @@ def evaluation(folder):
 
 
 def test_a_cohort_is_a_table_of_cases_and_one_of_regions(scene, folder):
-    records = tuple(read_results(folder / "results").records.values())
+    records = read_results(folder / "results").records
     cases, regions = addCohort(scene, ScoredCohort(records, folder))
     assert cases.GetNumberOfRows() == PATIENTS + 2
     assert regions.GetNumberOfRows() == 20 * (PATIENTS + 1)  # one was refused

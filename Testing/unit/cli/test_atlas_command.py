@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from build_phantoms import affine_only, patient, write_case
 from published_phantoms import write_published
 from region_phantoms import box_regions
 
+from ASPECTSLib.atlas.opening import open_atlas
 from ASPECTSLib.atlas.slice_atlas import load_slice_atlas
+from ASPECTSLib.atlases import registration_route
 from ASPECTSLib.errors import ErrorCode, ExitCode
 from ASPECTSLib.io.images import write_image
+from ASPECTSLib.registration import deformable
 
 EVALUATION = {"cases.csv", "cross_table.csv", "evaluation.json"}
 QUICK = ("--resamples", "100")
@@ -71,3 +76,36 @@ def test_import_of_an_incomplete_atlas_writes_nothing(tmp_path, run):
     assert outcome.exit_code == ExitCode.REFUSED
     assert outcome.error["code"] == ErrorCode.FILE_NOT_FOUND
     assert [path.name for path in tmp_path.iterdir()] == ["published"]
+
+
+@pytest.fixture
+def quick_registration(monkeypatch):
+    """Leave the deformable registrations out, which others test."""
+    monkeypatch.setattr(deformable, "register_deformable", affine_only)
+    monkeypatch.setattr(registration_route, "route_name", lambda: registration_route.SIMPLEITK)
+
+
+@pytest.mark.usefixtures("quick_registration")
+def test_build_writes_an_atlas_that_can_be_opened(tmp_path, run, atlas):
+    for seed in range(3):
+        write_case(tmp_path / "cohort" / f"case-{seed}", *patient(atlas, seed))
+    write_case(tmp_path / "unseen" / "case-9", *patient(atlas, 9))
+    given = ("--validate", tmp_path / "unseen", "--iterations", "1", "--name", "ours", *QUICK)
+    outcome = run("atlas", "build", tmp_path / "cohort", *given, "-o", tmp_path / "out")
+    assert outcome.exit_code == ExitCode.RESULT
+    shares = [int(share) for share in re.findall(r"(\d+)% ", outcome.err)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+    assert "ages all: 3 cases, entropy" in outcome.out
+    assert "1 unseen case of unknown age" in outcome.out
+    assert open_atlas(tmp_path / "out").name == "ours"
+    assert {path.name for path in tmp_path.iterdir()} == {"cohort", "unseen", "out"}
+
+
+def test_build_of_too_few_cases_is_refused_and_writes_nothing(tmp_path, run, atlas):
+    write_case(tmp_path / "cohort" / "case-0", *patient(atlas, 0))
+    given = ("-o", tmp_path / "out", "--progress", "json")
+    outcome = run("atlas", "build", tmp_path / "cohort", *given)
+    assert outcome.exit_code == ExitCode.REFUSED
+    assert outcome.error["code"] == ErrorCode.COHORT_INVALID
+    assert not (tmp_path / "out").exists()
