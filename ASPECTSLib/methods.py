@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Method:
         Scans that it takes besides, where they are there.
     reason
         Why `auto` takes it, in one sentence; None while `auto` prefers others.
+    packages
+        Python packages that it needs beyond those that Slicer bundles.
     """
 
     name: str
@@ -42,6 +45,12 @@ class Method:
     inputs: tuple[Modality, ...]
     optional: tuple[Modality, ...] = ()
     reason: str | None = None
+    packages: tuple[str, ...] = ()
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its packages are there; they are looked for, not imported."""
+        return all(importlib.util.find_spec(package) for package in self.packages)
 
 
 METHODS = (
@@ -51,6 +60,7 @@ METHODS = (
         (Modality.DWI,),
         (Modality.ADC, Modality.B0),
         "dwi-unet3d is the only method that scores diffusion MRI.",
+        ("torch",),
     ),
     Method(
         CTP_CBF,
@@ -60,11 +70,18 @@ METHODS = (
         "ctp-cbf is taken where there is a map of blood flow: it shows a core hours before head CT does.",
     ),
     Method(
+        NCCT_UNET,
+        "ncct-unet: infarct on slices by a network",
+        (Modality.NCCT,),
+        reason="ncct-unet is taken for head CT: of all methods it calls the regions of real scans with an expert's "
+        "reading best, few as they are; see the README under 'How well it works'.",
+        packages=("torch", "monai"),
+    ),
+    Method(
         CLASSICAL,
         "classical: atlas and difference of sides",
         (Modality.NCCT,),
-        reason="classical is taken for head CT: it calls the regions of real scans with an expert's reading at least "
-        "as well as ncct-danet, which is better on synthetic ones only; see the README under 'How well it works'.",
+        reason="classical is taken for head CT where PyTorch and MONAI are not installed, which ncct-unet needs.",
     ),
     Method(
         CTA_RADIOMICS,
@@ -82,15 +99,11 @@ METHODS = (
         NCCT_DANET,
         "ncct-danet: sides compared by networks",
         (Modality.NCCT,),
+        packages=("torch",),
     ),
     Method(
         ATLAS_REGISTRATION,
         "atlas-registration: atlas of the patient's age, or of two slices, and difference of sides",
-        (Modality.NCCT,),
-    ),
-    Method(
-        NCCT_UNET,
-        "ncct-unet: infarct on slices, by a network of your own",
         (Modality.NCCT,),
     ),
 )
@@ -114,7 +127,9 @@ def check_method(name: str) -> None:
 
 
 def method_for(name: str, given: Collection[Modality]) -> Method:
-    """Return the method of a name for some scans; for `auto` the best one.
+    """Return the method of a name for some scans; for `auto` the best one whose packages are installed.
+
+    Where the packages of none are, that is the best one, which then says what it needs.
 
     Raises
     ------
@@ -125,9 +140,9 @@ def method_for(name: str, given: Collection[Modality]) -> Method:
     """
     check_method(name)
     chosen = [method for method in METHODS if name in {AUTO, method.name}]
-    for method in chosen:
-        if set(method.inputs) <= set(given):
-            return method
+    able = [method for method in chosen if set(method.inputs) <= set(given)]
+    if able:
+        return next((method for method in able if method.is_installed), able[0])
     wanted = " or ".join(sorted({method.inputs[0].value for method in chosen}))
     got = ", ".join(sorted(modality.value for modality in given))
     asked = "no method of this version scores it" if name == AUTO else f"{name} does not score it"

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 PICTURE_REQUIREMENT = "matplotlib>=3.8"
+MONAI_REQUIREMENT = "monai>=1.5"
 _PYTORCH_MODULE = "PyTorchUtils"
 
 
@@ -17,9 +18,9 @@ def hasPictures() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def hasTorch() -> bool:
-    """Return whether methods with neural networks can run."""
-    return importlib.util.find_spec("torch") is not None
+def hasNetworks() -> bool:
+    """Return whether methods with neural networks can run: PyTorch is there, and MONAI with parts of networks."""
+    return all(importlib.util.find_spec(package) for package in ("torch", "monai"))
 
 
 def installPictures() -> str:
@@ -32,8 +33,8 @@ def installPictures() -> str:
     return _("The report picture can be drawn now.")
 
 
-def installTorch() -> str:
-    """Install PyTorch through Slicer's PyTorch extension, and return the sentence to show."""
+def installNetworks() -> str:
+    """Install PyTorch through Slicer's PyTorch extension, and MONAI, and return the sentence to show."""
     if importlib.util.find_spec(_PYTORCH_MODULE) is None:
         return _(
             "Install the extension PyTorch from the Extensions Manager first, and restart Slicer."
@@ -43,7 +44,12 @@ def installTorch() -> str:
     torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True)
     if torch is None:
         return _("PyTorch was not installed.")
-    return _("PyTorch is installed.")
+    with suppress(RuntimeError):  # declined
+        _ensure(MONAI_REQUIREMENT)
+    importlib.invalidate_caches()
+    if not hasNetworks():
+        return _("PyTorch is installed; MONAI was not, which head CT is scored best with.")
+    return _("PyTorch and MONAI are installed.")
 
 
 def _ensure(requirement: str) -> None:

@@ -110,7 +110,7 @@ class Inputs:
     def modality(self, parameters: ASPECTSParameters) -> str:
         """Return what that scan shows, as results name it; head CT while there is none."""
         method = self._method(parameters)
-        return (Modality.NCCT if method is None else method.inputs[0]).value
+        return (Modality.NCCT if method is None else method.inputs[0]).studied.value
 
     @staticmethod
     def isChosen(parameters: ASPECTSParameters, node: slicer.vtkMRMLNode) -> bool:
@@ -163,7 +163,8 @@ class Inputs:
     def _whatIsMissing(self, parameters: ASPECTSParameters) -> str:
         chosen = [one for one in METHODS if parameters.method in (AUTO, one.name)]
         kinds = [kind for kind in KINDS if _MODALITY_OF_KIND[kind] in {m.inputs[0] for m in chosen}]
-        wanted = _(" or ").join(_("a ") + _name(_MODALITY_OF_KIND[kind]) for kind in kinds)
+        names = [_("a ") + _name(_MODALITY_OF_KIND[kind]) for kind in kinds]
+        wanted = _(" or ").join(filter(None, [", ".join(names[:-1]), names[-1]]))
         sentence = _("Choose {wanted} to score.")
         if self._scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0:
             sentence = _("Load {wanted}, for example by dropping its DICOM folder on the window.")
@@ -212,7 +213,8 @@ class Inputs:
 
 
 def _name(modality: Modality) -> str:
-    return _("head CT") if modality is Modality.NCCT else modality.value
+    named = {Modality.NCCT: _("head CT"), Modality.CBF: _("CBF map")}
+    return named.get(modality, modality.value)
 
 
 def _fileForInstance() -> FileForInstance | None:

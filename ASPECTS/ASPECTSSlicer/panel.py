@@ -13,7 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from ASPECTSLib.atlas.regions import Region
 from ASPECTSLib.errors import ErrorCode
-from ASPECTSSlicer.dependencies import hasPictures, hasTorch, installPictures, installTorch
+from ASPECTSSlicer.dependencies import hasNetworks, hasPictures, installNetworks, installPictures
 from ASPECTSSlicer.displaycontrol import DisplayControl
 from ASPECTSSlicer.exportcontrol import ExportControl
 from ASPECTSSlicer.headline import Headline
@@ -91,7 +91,7 @@ class Panel(VTKObservationMixin):
         """Take up the scene when the module is opened."""
         self._isEntered = True
         self.ui.installPictureButton.setEnabled(not hasPictures())
-        self.ui.installTorchButton.setEnabled(not hasTorch())
+        self.ui.installTorchButton.setEnabled(not hasNetworks())
         self._views.enter()
         self.review.editor.enter()
         self.setParameters(parameters)
@@ -186,7 +186,7 @@ class Panel(VTKObservationMixin):
 
     def onInstallTorch(self, _checked: bool = False) -> None:
         """Install PyTorch, after consent."""
-        self._install(installTorch, _("PyTorch could not be installed."))
+        self._install(installNetworks, _("PyTorch could not be installed."))
 
     def _install(self, install: Callable[[], str], apology: str) -> None:
         with slicer.util.tryWithErrorDisplay(apology):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,12 @@ class SliceAtlas:
     def groups(self) -> tuple[AgeGroup, ...]:
         """The age groups that it has, the youngest first."""
         return tuple(group for group in AgeGroup if group in self.slices)
+
+    def of_group(self, group: AgeGroup) -> SliceAtlas:
+        """Return the part of an age group, with the files that belong to it."""
+        files = {name(group, level) for name in (image_file, labels_file) for level in Level}
+        sha256 = {name: value for name, value in self.sha256.items() if name in files}
+        return replace(self, slices={group: self.slices[group]}, sha256=sha256)
 
 
 def levels_labels(level: Level) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         "--affected-fraction",
         type=float,
         metavar="F",
-        help="on DWI a region is affected when more than this share of it is infarcted (default 0.1)",
+        help="on DWI and CBF a region is affected when more than this share of it is infarcted (default 0.1)",
     )
     parser.add_argument(
         "--mirroring",

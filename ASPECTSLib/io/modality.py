@@ -28,6 +28,11 @@ class Modality(StrEnum):
             return None
         return "CT" if self in {Modality.NCCT, Modality.CTA, Modality.CTP} else "MR"
 
+    @property
+    def studied(self) -> Modality:
+        """What results call a study of which such a scan is scored: CT perfusion for its maps."""
+        return Modality.CTP if self in {Modality.CBF, Modality.CBV, Modality.TMAX} else self
+
 
 _CBF = re.compile(r"\br?cbf\b|cerebral blood flow")
 _OTHER_MAP = re.compile(

@@ -125,7 +125,7 @@ def gaussians(
 
 
 def smooth(image: Tensor, matrices: tuple[Tensor, ...]) -> Tensor:
-    """Smooth along D, H and W with the matrices of `gaussians`; products of matrices are fast, and their order is fixed."""
+    """Smooth along D, H and W with the matrices of `gaussians`; products are fast, and their order is fixed."""
     along_d, along_h, along_w = matrices
     planes = along_h @ (image @ along_w.T)
     return (along_d @ planes.flatten(3)).view_as(image)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -93,7 +92,7 @@ def build_levels(
     sigma_mm, spacing_mm = settings.image_sigma_mm, grid.spacing_mm
     profile_mm = _profile_sigma_mm(grid, near)
     fixed = fields.blurred(grid, (sigma_mm, sigma_mm, 0.0), device)
-    weight = fields.to_tensor(_weights(grid, mask, settings.weight_depth_mm), device)
+    weight = fields.to_tensor(_weights(grid, mask), device)
     levels: list[LevelImages] = []
     for level in reversed(settings.levels):
         blurred = fields.blurred(near, (sigma_mm, sigma_mm, profile_mm), device)
@@ -110,16 +109,7 @@ def _profile_sigma_mm(fixed: Volume, moving: Volume) -> float:
     return float(np.sqrt(max(thickness_mm, 0.0))) / _FWHM_PER_SIGMA
 
 
-def _weights(grid: Volume, mask: Volume | None, depth_mm: float) -> Volume:
-    weight = np.ones(grid.array.shape, np.float32)
-    if depth_mm > 0:
-        brain = ndimage.binary_fill_holes(grid.array != 0, _WITHIN_SLICES)
-        depth = ndimage.distance_transform_edt(brain, sampling=grid.spacing_mm[::-1])
-        weight = np.minimum(depth / depth_mm, 1.0).astype(np.float32)
-    if mask is not None:
-        weight = weight * resample(mask.with_array(mask.array.astype(np.float32)), grid).array
-    return grid.with_array(weight)
-
-
-_WITHIN_SLICES = np.zeros((3, 3, 3), bool)
-_WITHIN_SLICES[1] = ndimage.generate_binary_structure(2, 1)
+def _weights(grid: Volume, mask: Volume | None) -> Volume:
+    if mask is None:
+        return grid.with_array(np.ones(grid.array.shape, np.float32))
+    return resample(mask.with_array(mask.array.astype(np.float32)), grid)

@@ -26,6 +26,10 @@ class Similarity(Protocol):
         """Return the derivative of the measure with respect to each voxel of the warped image."""
         ...
 
+    def derivatives(self, warped: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives with respect to each voxel of the fixed image, and of the warped one."""
+        ...
+
 
 def make_similarity(
     name: SimilarityName, fixed: Tensor, weight: Tensor, radii: tuple[int, int, int], noise: float
@@ -73,6 +77,11 @@ class MeanSquares:
         """Return twice the weighted difference, over the sum of weights."""
         return (self.fixed - warped) * (2.0 * self.weight / self.weight.sum())
 
+    def derivatives(self, warped: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives by either image, of which one is the other's negative."""
+        by_warped = self.derivative(warped)
+        return -by_warped, by_warped
+
 
 class LocalCorrelation:
     """The mean over all windows of correlation times its magnitude, which listens to windows that agree somewhat.
@@ -112,14 +121,31 @@ class LocalCorrelation:
 
     def derivative(self, warped: Tensor) -> Tensor:
         """Return the derivative, summed over all windows that hold a voxel."""
+        mean, of_both, correlation, variance = self._shares(warped)
+        of_warped = of_both * correlation * (self._variance / variance).sqrt_()
+        offset = of_warped * mean - of_both * self._mean
+        sums = window_sum(torch.cat((of_both, of_warped, offset), 1), self._radii)
+        by_both, by_warped, rest = sums.chunk(3, 1)
+        return self._fixed * by_both - warped * by_warped + rest
+
+    def derivatives(self, warped: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives by either image, with half the window sums that each on its own would take."""
+        mean, of_both, correlation, variance = self._shares(warped)
+        ratio = (self._variance / variance).sqrt_()
+        of_warped, of_fixed = of_both * correlation * ratio, of_both * correlation / ratio
+        offsets = of_fixed * self._mean - of_both * mean, of_warped * mean - of_both * self._mean
+        sums = window_sum(torch.cat((of_both, of_fixed, of_warped, *offsets), 1), self._radii)
+        by_both, by_fixed, by_warped, *rest = sums.chunk(5, 1)
+        return (
+            warped * by_both - self._fixed * by_fixed + rest[0],
+            self._fixed * by_both - warped * by_warped + rest[1],
+        )
+
+    def _shares(self, warped: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return mean and variance of the warped image, the correlation, and what each window adds to a product."""
         mean, correlation, variance = self._correlate(warped)
         share = 2.0 * correlation.abs() * self._weight / self._count
-        of_fixed = share / (self._variance * variance).sqrt_()
-        of_warped = share * correlation / variance
-        offset = of_warped * mean - of_fixed * self._mean
-        sums = window_sum(torch.cat((of_fixed, of_warped, offset), 1), self._radii)
-        by_fixed, by_warped, rest = sums.chunk(3, 1)
-        return self._fixed * by_fixed - warped * by_warped + rest
+        return mean, share / (self._variance * variance).sqrt_(), correlation, variance
 
     def _correlate(self, warped: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         products = torch.cat((warped, warped * warped, warped * self._fixed), 1)
@@ -148,7 +174,7 @@ class MutualInformation:
     """
 
     def __init__(self, fixed: Tensor, weight: Tensor, bins: int = 32) -> None:
-        self._bins = bins
+        self._bins, self._fixed, self._weight = bins, fixed, weight
         self._inside = weight.flatten() > 0
         self._shape = fixed.shape
         chosen = fixed.flatten()[self._inside]
@@ -172,6 +198,11 @@ class MutualInformation:
         result = torch.zeros_like(warped).flatten()
         result[self._inside] = ((self._shares @ _log_ratio(joint, joint.sum(0))) * slopes).sum(1)
         return result.view(self._shape)
+
+    def derivatives(self, warped: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives by either image; the measure is the same with the images swapped."""
+        swapped = MutualInformation(warped, self._weight, self._bins)
+        return swapped.derivative(self._fixed), self.derivative(warped)
 
     @staticmethod
     def _range(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,16 +88,17 @@ def _refine(
         measure = stepper.measure(images.fixed)
         for _ in range(images.level.steps):
             progress.check()
-            warped = stepper.warp(images.moving, to_atlas, images.to_moving)
-            to_atlas = stepper.step(to_atlas, warped, measure)
+            atlas = stepper.warp(images.moving, to_atlas, images.to_moving)
+            to_atlas = stepper.step(to_atlas, atlas, measure.derivative(atlas))
         return to_atlas, None
     to_scan = stepper.resized(to_scan)
     for _ in range(images.level.steps):
         progress.check()
         atlas = stepper.warp(images.moving, to_atlas, images.to_moving)
         scan = stepper.warp(images.fixed, to_scan, np.eye(4))
-        to_atlas = stepper.step(to_atlas, atlas, stepper.measure(scan))
-        to_scan = stepper.step(to_scan, scan, stepper.measure(atlas))
+        by_scan, by_atlas = stepper.measure(scan).derivatives(atlas)
+        to_atlas = stepper.step(to_atlas, atlas, by_atlas)
+        to_scan = stepper.step(to_scan, scan, by_scan)
     return to_atlas, to_scan
 
 
@@ -149,11 +150,9 @@ class _Stepper:
         displaced = self._points + fields.resize(field, self._shape)
         return fields.sample(image, fields.carry(displaced, to_image))
 
-    def step(self, field: Tensor, warped: Tensor, measure: Similarity) -> Tensor:
+    def step(self, field: Tensor, warped: Tensor, derivative: Tensor) -> Tensor:
         """Compose a field with a small, smooth displacement along the force on the warped image, and smooth it."""
-        force = (measure.derivative(warped)[0][:, None] * fields.gradient(warped)).sum(
-            0, keepdim=True
-        )
+        force = (derivative[0][:, None] * fields.gradient(warped)).sum(0, keepdim=True)
         force = functional.avg_pool3d(force, IN_PLANE) / self._spacing_mm
         force = fields.smooth(force, self._step_smoothing)
         longest = (force * force).sum(1).max().sqrt().clamp(min=torch.finfo(torch.float32).tiny)

@@ -40,9 +40,6 @@ THICK_FOR_VOLUME_MM = 4.0
 TILTED_HEAD_DEG = 20.0
 """Heads turned or tilted more than this are rare enough to have the regions looked at."""
 
-_STUDIED = {Modality.CBF: Modality.CTP}
-"""What results call the scans of which a map is scored."""
-
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -123,7 +120,7 @@ def region_info(call: RegionCall, *, abstained: bool) -> RegionInfo:
 def _input_info(scan: Scan, options: dict[str, Any]) -> InputInfo:
     age_years = options["age_years"] if options["age_years"] is not None else scan.age_years
     return InputInfo(
-        modality=(_STUDIED.get(scan.modality) or scan.modality or Modality.NCCT).value,
+        modality=(scan.modality or Modality.NCCT).studied.value,
         files=scan.files,
         spacing_mm=tuple(float(s) for s in scan.volume.spacing_mm),
         shape=scan.volume.size,

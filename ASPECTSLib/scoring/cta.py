@@ -133,20 +133,21 @@ def region_features(
     }
 
 
-def side_ratios(
+def side_differences(
     found: Mapping[Region, Mapping[str, float] | None], names: Collection[str]
 ) -> NDArray[np.float64]:
-    """Return the logarithm of each feature over the other side's, shape (20, names), in the order of the labels.
+    """Return how features differ from the other side's, shape (20, names), in the order of the labels.
 
-    Rows of regions that were not measured on both sides are not numbers.
+    Each is the difference as a share of the mean of both magnitudes, -2 to 2: about the logarithm of the quotient, and
+    there for features that are negative, too. Rows of regions that were not measured on both sides are not numbers.
     """
     rows = np.full((len(REGIONS), len(names)), np.nan)
     for row, region in enumerate(REGIONS):
         own, other = found[region], found[contralateral(region)]
         if own is not None and other is not None:
-            pairs = np.array([(own[name], other[name]) for name in names])
-            if (pairs > 0).all():
-                rows[row] = np.log(pairs[:, 0] / pairs[:, 1])
+            here, there = (np.array([side[name] for name in names]) for side in (own, other))
+            mean = (np.abs(here) + np.abs(there)) / 2.0
+            rows[row] = np.divide(here - there, mean, out=np.zeros(len(names)), where=mean > 0)
     return rows
 
 

@@ -52,7 +52,7 @@ from ASPECTSLib.scoring.cta import (
     call_by_ratio,
     enhanced_tissue,
     region_features,
-    side_ratios,
+    side_differences,
     to_grey,
     vessels_of,
 )
@@ -202,10 +202,10 @@ def gather_between_vessels(
     return chosen, vessels[evidence.box]
 
 
-def measured_ratios(
+def measured_differences(
     evidence: DensityEvidence, labels: NDArray[np.uint8], names: tuple[str, ...]
 ) -> NDArray[np.float64]:
-    """Return the features of all regions against the other side, as `ASPECTSLib.scoring.cta.side_ratios`.
+    """Return the features of all regions against the other side, as `ASPECTSLib.scoring.cta.side_differences`.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def measured_ratios(
     rows = slice(j // 2, j // 2 + j * grey.size[1], j)
     columns = slice(i // 2, i // 2 + i * grey.size[0], i)
     thinned = (slice(None), rows, columns)
-    return side_ratios(
+    return side_differences(
         region_features(grey, labels[thinned], evidence.tissue[thinned], names), names
     )
 
@@ -232,9 +232,9 @@ def radiomics_probabilities(
     """Return the probability of each region in the order of the labels; None where it was not compared."""
     names = {kind: machine.features for kind, machine in machines.items()}
     wanted = tuple(dict.fromkeys([name for features in names.values() for name in features]))
-    ratios = measured_ratios(head.evidence, head.labels, wanted)
+    differences = measured_differences(head.evidence, head.labels, wanted)
     found: list[float | None] = []
-    for row, values in enumerate(ratios):
+    for row, values in enumerate(differences):
         machine = _machine(machines, row)
         inputs = values[[wanted.index(name) for name in machine.features]]
         known = bool(np.isfinite(inputs).all())

@@ -132,7 +132,7 @@ def _on_slices(
     )
     return AtlasRegions(
         replace(rough, labels=mapped.labels, quality=quality),
-        atlas,
+        atlas.of_group(mapped.group),
         _chosen(TWO_SLICES, atlas.name, mapped.group, age_years),
         _age_warnings(mapped.group, age_years),
     )

@@ -17,7 +17,7 @@ from ASPECTSLib.preprocessing.brain import brain_mask
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import infarct_fractions
-from ASPECTSLib.systems.cta import gather_between_vessels, measured_ratios
+from ASPECTSLib.systems.cta import gather_between_vessels, measured_differences
 
 CTA_FOLDER = "cta"
 
@@ -31,7 +31,7 @@ class FeatureTable:
     names
         Of the features.
     inputs
-        Logarithm of each feature over the other side's, shape (samples, features).
+        How each feature differs from the other side's, shape (samples, features).
     affected
         bool, shape (samples,).
     cortical
@@ -84,11 +84,11 @@ def measure_cases(cases: Sequence[Path], names: Sequence[str], progress: Progres
     tables = []
     for number, case in enumerate(cases):
         progress.stage(f"patient {number + 1} of {len(cases)}", number / len(cases))
-        ratios, affected = measure_case(case / CTA_FOLDER, tuple(names))
-        known = np.isfinite(ratios).all(axis=1)
+        differences, affected = measure_case(case / CTA_FOLDER, tuple(names))
+        known = np.isfinite(differences).all(axis=1)
         cortical = np.array([region.is_cortical for region in REGIONS])
         patient = np.full(known.sum(), number)
-        tables.append((ratios[known], affected[known], cortical[known], patient))
+        tables.append((differences[known], affected[known], cortical[known], patient))
     inputs, affected, cortical, patients = (
         np.concatenate(parts) for parts in zip(*tables, strict=True)
     )
@@ -106,7 +106,7 @@ def measure_case(
     )
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
     evidence, _ = gather_between_vessels(averaged, brain_mask(averaged), count)
-    ratios = measured_ratios(evidence, middle_slices(labels, count)[evidence.box], names)
+    differences = measured_differences(evidence, middle_slices(labels, count)[evidence.box], names)
     shares = infarct_fractions(labels, infarct > 0)
     affected = np.array([(shares[region] or 0.0) > AFFECTED_FRACTION for region in REGIONS])
-    return ratios, affected
+    return differences, affected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
@@ -20,7 +22,7 @@ def test_every_name_is_accepted_and_no_other():
     for name in METHOD_NAMES:
         check_method(name)
     with pytest.raises(
-        UsageError, match="expected a method out of auto, dwi-unet3d, ctp-cbf, classical"
+        UsageError, match="expected a method out of auto, dwi-unet3d, ctp-cbf, ncct-unet"
     ) as caught:
         check_method("magic")
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
@@ -37,7 +39,7 @@ def test_classical_takes_a_head_ct_and_nothing_else():
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ({Modality.NCCT}, "classical"),
+        ({Modality.NCCT}, "ncct-unet"),
         ({Modality.DWI}, "dwi-unet3d"),
         ({Modality.DWI, Modality.ADC}, "dwi-unet3d"),
         ({Modality.NCCT, Modality.DWI}, "dwi-unet3d"),
@@ -55,6 +57,31 @@ def test_what_automatic_takes_it_takes_for_a_reason(given):
     assert method.reason.startswith(f"{method.name} is ")
 
 
+@pytest.mark.parametrize("missing", ["torch", "monai"])
+def test_without_its_packages_the_next_best_is_taken_and_says_so(monkeypatch, missing):
+    _without(monkeypatch, missing)
+    method = method_for(AUTO, {Modality.NCCT})
+    assert method.name == "classical"
+    assert "not installed" in method.reason
+
+
+def test_where_no_method_has_its_packages_the_best_is_taken_to_say_what_it_needs(monkeypatch):
+    _without(monkeypatch, "torch")
+    assert method_for(AUTO, {Modality.DWI}).name == "dwi-unet3d"
+
+
+def test_a_method_by_name_is_taken_whatever_is_installed(monkeypatch):
+    _without(monkeypatch, "monai")
+    assert method_for("ncct-unet", {Modality.NCCT}).name == "ncct-unet"
+
+
+def _without(monkeypatch, missing):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == missing else found(name)
+    )
+
+
 def test_a_method_that_is_asked_for_by_name_is_taken():
     assert method_for("classical", {Modality.NCCT, Modality.DWI}).name == "classical"
 
@@ -62,7 +89,7 @@ def test_a_method_that_is_asked_for_by_name_is_taken():
 @pytest.mark.parametrize(
     ("name", "given", "words"),
     [
-        (AUTO, {Modality.ADC}, "expected CBF or DWI or NCCT, got ADC; no method"),
+        (AUTO, {Modality.ADC}, "expected CBF or CTA or DWI or NCCT, got ADC; no method"),
         ("classical", {Modality.DWI}, "expected NCCT, got DWI; classical does not score it"),
         ("dwi-unet3d", {Modality.NCCT}, "expected DWI, got NCCT"),
     ],

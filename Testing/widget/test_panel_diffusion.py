@@ -107,7 +107,7 @@ def test_adc_that_the_user_does_not_want_is_not_proposed_again(panel, add, appli
 def test_adc_alone_is_not_scored(panel, add):
     panel.ui.adcSelector.setCurrentNode(add("ADC"))
     assert not panel.ui.scoreButton.enabled
-    assert panel.ui.messageLabel.text == "Choose a head CT or a DWI to score."
+    assert panel.ui.messageLabel.text == "Choose a head CT, a CTA, a DWI or a CBF map to score."
 
 
 def test_adc_follows_the_diffusion_weighted_scan(panel, add):

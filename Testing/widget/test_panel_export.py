@@ -250,6 +250,30 @@ def test_torch_needs_the_extension_pytorch_and_says_so(panel, application):
     assert application.records.pip_installs == []
 
 
+def test_networks_are_installed_through_the_extension_and_with_consent(
+    panel, application, monkeypatch
+):
+    import importlib.machinery
+    import types
+
+    import qt
+
+    class Logic:
+        def installTorch(self, askConfirmation):  # noqa: N802, N803 - as the extension has it
+            return types.ModuleType("torch") if askConfirmation else None
+
+    extension = types.ModuleType("PyTorchUtils")
+    extension.__spec__ = importlib.machinery.ModuleSpec("PyTorchUtils", None)
+    extension.PyTorchUtilsLogic = Logic
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    monkeypatch.setattr("importlib.metadata.version", _not_installed)
+    application.dialogs.answer(qt.QMessageBox.Ok)
+    panel.ui.installTorchButton.enabled = True  # where the tests run, both may be installed
+    panel.ui.installTorchButton.click()
+    assert application.records.pip_installs == ["monai>=1.5"]
+    assert "PyTorch" in panel.ui.messageLabel.text
+
+
 def _not_installed(name):
     import importlib.metadata
 

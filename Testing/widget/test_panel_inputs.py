@@ -8,7 +8,6 @@ from dicom_phantoms import write_image
 from panel_steps import add_scan, choose, let_time_pass, load_scan
 
 UNKNOWN = -1
-UNUSED = ("cta", "cbf")
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_scan_that_is_not_chosen_is_asked_for(panel, scan, application):
     choose(panel, add_scan(scan))
     let_time_pass(application, 0.1)
     choose(panel, None)
-    assert panel.ui.messageLabel.text == "Choose a head CT or a DWI to score."
+    assert panel.ui.messageLabel.text == "Choose a head CT, a CTA, a DWI or a CBF map to score."
     assert not panel.ui.scoreButton.enabled
 
 
@@ -86,15 +85,9 @@ def test_part_of_a_result_cannot_be_chosen_as_scan(panel, scene, scored):
     assert not panel.ui.scoreButton.enabled
 
 
-@pytest.mark.parametrize("kind", UNUSED)
-def test_scan_that_no_method_takes_is_greyed_and_says_why(panel, kind):
-    selector = getattr(panel.ui, f"{kind}Selector")
-    assert not selector.enabled
-    assert selector.toolTip == f"No method of this version takes {kind.upper()}."
-
-
 @pytest.mark.parametrize(
-    ("method", "kind"), [("classical", "dwi"), ("classical", "adc"), ("dwi-unet3d", "ncct")]
+    ("method", "kind"),
+    [("classical", "dwi"), ("classical", "cbf"), ("dwi-unet3d", "ncct"), ("ctp-cbf", "cta")],
 )
 def test_scan_that_the_chosen_method_does_not_take_says_so(panel, method, kind):
     panel.ui.methodSelector.currentText = method
@@ -103,18 +96,35 @@ def test_scan_that_the_chosen_method_does_not_take_says_so(panel, method, kind):
     assert selector.toolTip == f"The method {method} does not take {kind.upper()}."
 
 
-@pytest.mark.parametrize("kind", ["ncct", "dwi", "adc", "b0"])
+@pytest.mark.parametrize("kind", ["ncct", "cta", "dwi", "adc", "b0", "cbf"])
 def test_scans_that_methods_take_can_be_chosen(panel, kind):
     assert getattr(panel.ui, f"{kind}Selector").enabled
 
 
 @pytest.mark.parametrize(
     ("method", "wanted"),
-    [("auto", "a head CT or a DWI"), ("classical", "a head CT"), ("dwi-unet3d", "a DWI")],
+    [
+        ("auto", "a head CT, a CTA, a DWI or a CBF map"),
+        ("classical", "a head CT"),
+        ("dwi-unet3d", "a DWI"),
+    ],
 )
 def test_what_is_missing_is_what_the_method_takes(panel, method, wanted):
     panel.ui.methodSelector.currentText = method
     assert panel.ui.messageLabel.text.startswith(f"Load {wanted}, for example")
+
+
+def test_a_map_of_blood_flow_takes_the_head_ct_with_it(panel, scan):
+    choose(panel, add_scan(scan, "CT head"))
+    panel.ui.cbfSelector.setCurrentNode(add_scan(scan, "CBF map"))
+    assert panel.ui.messageLabel.text == "Press Score."
+    assert panel.ui.scoreButton.enabled
+
+
+def test_an_angiography_beside_a_head_ct_is_told_not_to_be_used(panel, scan):
+    choose(panel, add_scan(scan, "CT head"))
+    panel.ui.ctaSelector.setCurrentNode(add_scan(scan, "CTA head"))
+    assert panel.ui.messageLabel.text.endswith("The head CT is scored; the CTA is not used.")
 
 
 def test_head_ct_can_be_chosen_and_is_explained(panel):

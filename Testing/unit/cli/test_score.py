@@ -24,6 +24,7 @@ from ASPECTSLib.report.result import OverrideInfo, StudyResult
 FILES = {
     "compared.nii.gz",
     "heatmap.nii.gz",
+    "infarct.nii.gz",
     "regions.csv",
     "regions.nii.gz",
     "report.png",

@@ -52,7 +52,7 @@ def test_each_is_refused_where_the_other_was_expected(plain, angiography, brain)
 
 
 def test_calcification_and_streaks_of_metal_in_one_slice_are_no_vessels(plain, brain):
-    few = with_vessels(plain, brain, count=4)
+    few = with_vessels(plain, brain, count=2)
     streaks = few.array.copy()
     inside = np.argwhere(brain.array[15])
     for j, i in np.random.default_rng(1).choice(inside, 60, replace=False):

@@ -42,6 +42,14 @@ def test_derivative_is_what_a_small_change_of_a_voxel_does_to_the_value(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_both_derivatives_are_those_with_the_images_in_either_role(name):
+    fixed, warped, weight = images()
+    by_fixed, by_warped = measure(name, fixed, weight).derivatives(warped)
+    assert torch.allclose(by_warped, measure(name, fixed, weight).derivative(warped), atol=1e-12)
+    assert torch.allclose(by_fixed, measure(name, warped, weight).derivative(fixed), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_image_is_most_like_itself(name):
     fixed, warped, weight = images()
     similarity = measure(name, fixed, weight)
@@ -51,7 +59,9 @@ def test_an_image_is_most_like_itself(name):
 def test_local_correlation_does_not_care_for_gain_and_offset():
     fixed, warped, weight = images()
     similarity = make_similarity(SimilarityName.LOCAL_CORRELATION, fixed, weight, (2, 2, 2), 1e-6)
-    assert similarity.value(3.0 * warped + 20.0) == pytest.approx(similarity.value(warped), rel=1e-6)
+    assert similarity.value(3.0 * warped + 20.0) == pytest.approx(
+        similarity.value(warped), rel=1e-6
+    )
 
 
 def test_mutual_information_sees_an_inverted_contrast():

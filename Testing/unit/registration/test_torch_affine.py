@@ -81,7 +81,9 @@ def test_a_mirrored_scan_gives_the_mirrored_matrix(template):
 
 def test_a_scan_whose_axes_are_flipped_and_swapped_gives_the_same_matrix(template):
     scan = scan_of(template, stretched())
-    affine = scan.affine @ np.array([[0, -1, 0, SHAPE[2] - 1], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    affine = scan.affine @ np.array(
+        [[0, -1, 0, SHAPE[2] - 1], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]
+    )
     turned = Volume(np.ascontiguousarray(scan.array.transpose(0, 2, 1)[:, ::-1]), affine)
     found, again = (register_affine(image, template, np.eye(4)) for image in (scan, turned))
     assert errors_mm(scan, again, found).max() < 0.2

@@ -10,7 +10,7 @@ from ASPECTSLib.scoring.cta import (
     call_by_ratio,
     enhanced_tissue,
     region_features,
-    side_ratios,
+    side_differences,
     to_grey,
     vessels_of,
 )
@@ -79,7 +79,7 @@ def test_a_region_that_is_not_there_has_no_ratio(head, labels):
 def test_features_of_the_darker_side_are_smaller(head, labels):
     tissue = labels > 0
     found = region_features(to_grey(head), labels, tissue, PAPER_FEATURES)
-    ratios = side_ratios(found, PAPER_FEATURES)
+    ratios = side_differences(found, PAPER_FEATURES)
     assert ratios.shape == (20, 3)
     assert (ratios[M2_LEFT.label - 1] < -0.05).all()
     np.testing.assert_allclose(ratios[:10], -ratios[10:])
@@ -89,7 +89,7 @@ def test_a_region_with_too_little_tissue_is_not_measured(head, labels):
     tissue = (labels > 0) & (labels != M2_LEFT.label)
     found = region_features(to_grey(head), labels, tissue, PAPER_FEATURES)
     assert found[M2_LEFT] is None
-    ratios = side_ratios(found, PAPER_FEATURES)
+    ratios = side_differences(found, PAPER_FEATURES)
     assert np.isnan(ratios[[M2_LEFT.label - 1, M2_LEFT.label - 11]]).all()
 
 

@@ -112,6 +112,8 @@ def test_an_atlas_of_slices_gives_regions_on_two_slabs(head, slices):
     labels = two.found.labels.array
     assert (two.atlas.name, two.options["atlas_mode"]) == ("aspects-281", "two-slice")
     assert two.options["age_group"] == "50-69"
+    assert len(two.atlas.sha256) == 4
+    assert all("50_69" in name for name in two.atlas.sha256)
     assert set(np.unique(labels)) == set(range(21))
     # The head is pitched: a slab of 5 mm runs through several slices.
     assert 2 <= np.count_nonzero(labels.any(axis=(1, 2))) <= 10

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+
+from ASPECTSLib.atlas.regions import Side
+from ASPECTSLib.report.cta_warnings import cta_warnings, filling
+
+LABELS = np.zeros((4, 40, 40), np.uint8)
+LABELS[:, :, :20], LABELS[:, :, 20:] = 16, 6
+
+
+def vessels_of(left, right):
+    array = np.zeros(LABELS.shape, bool)
+    for columns, count in ((slice(0, 20), left), (slice(20, 40), right)):
+        part = np.zeros((4, 40, 20), bool)
+        part.flat[:count] = True
+        array[:, :, columns] = part
+    return array
+
+
+def codes(left, right):
+    return [warning.code for warning in cta_warnings(vessels_of(left, right), LABELS)]
+
+
+def test_vessels_are_counted_by_side():
+    assert filling(vessels_of(120, 300), LABELS) == {Side.LEFT: 120, Side.RIGHT: 300}
+
+
+def test_a_side_with_few_vessels_is_told():
+    assert codes(120, 300) == ["BLOOD_NOT_SOUGHT", "ONE_SIDED_FILLING"]
+    assert codes(300, 120) == ["BLOOD_NOT_SOUGHT", "ONE_SIDED_FILLING"]
+    message = list(cta_warnings(vessels_of(120, 300), LABELS))[1].message
+    assert "regions of the left have 40%" in message
+
+
+def test_like_sides_or_hardly_any_vessels_are_not():
+    assert codes(280, 300) == ["BLOOD_NOT_SOUGHT"]
+    assert codes(0, 20) == ["BLOOD_NOT_SOUGHT"]
