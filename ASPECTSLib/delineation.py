@@ -24,9 +24,9 @@ from ASPECTSLib.preprocessing.intensity import registration_image
 from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
-from ASPECTSLib.registration.deformable import register_deformable
 from ASPECTSLib.registration.mapping import warp_labels
 from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
+from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 from ASPECTSLib.scoring.overlap import region_dice
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class Delineation:
         Of the registration, which is made in any case: it decides whether the program abstains.
     source
         Where the regions come from, never `auto`.
+    registration
+        Who deformed the atlas, never `auto`.
     models
         The networks that were used.
     agreement
@@ -95,6 +97,7 @@ class Delineation:
     labels: Volume
     quality: RegistrationQuality
     source: RegionSource
+    registration: RegistrationRoute
     models: tuple[ModelFile, ...] = ()
     agreement: float | None = None
     is_doubtful: bool = False
@@ -124,6 +127,8 @@ class Brain:
         bool, on the scan's own slices: regions end at it.
     fixed, template
         Scan and atlas in one contrast, 0 outside the brain, as they are registered.
+    registration
+        Who deforms the atlas to it; `auto` takes torch on CT alone, where it was measured.
     """
 
     prepared: PreparedHead
@@ -131,10 +136,15 @@ class Brain:
     mask: Volume
     fixed: Volume
     template: Volume
+    registration: RegistrationRoute = RegistrationRoute.AUTO
 
 
 def delineate(
-    volume: Volume, atlas: Atlas, source: RegionSource, progress: Progress
+    volume: Volume,
+    atlas: Atlas,
+    source: RegionSource,
+    progress: Progress,
+    registration: RegistrationRoute = RegistrationRoute.AUTO,
 ) -> Delineation:
     """Find the regions of a head CT, working on the mirror image where that is the agreed handedness.
 
@@ -148,18 +158,21 @@ def delineate(
         Where regions come from.
     progress
         Told of each stage, and asked for cancellation.
+    registration
+        Who deforms the atlas to it.
 
     Raises
     ------
     ContentRefusedError
         If the scan holds no brain, or not all regions.
     ResourceError
-        If networks were asked for by name and PyTorch or a model is missing or damaged.
+        If networks or torch were asked for by name and PyTorch or a model is missing or damaged.
     """
     working = average_slices(volume)
     if not is_heavier_on_the_left(working):
-        return find_regions(_head_ct(working, volume, atlas, progress), atlas, source, progress)
-    brain = _head_ct(mirror(working), volume, atlas, progress)
+        brain = replace(_head_ct(working, volume, atlas, progress), registration=registration)
+        return find_regions(brain, atlas, source, progress)
+    brain = replace(_head_ct(mirror(working), volume, atlas, progress), registration=registration)
     return find_regions(brain, atlas, source, progress).mirrored()
 
 
@@ -302,10 +315,11 @@ def _register(
 ) -> tuple[Delineation, NDArray[np.float64]]:
     """Register the atlas, and carry its regions to the scan's own slices; return the pose, too."""
     fixed, template = brain.fixed, brain.template
+    route = resolve_route(brain.registration, is_measured=brain.modality is Modality.NCCT)
     progress.stage("affine registration", 0.30)
     matrix = register_affine(fixed, template, brain.prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)
-    mapping = register_deformable(fixed, template, matrix, progress)
+    mapping = deform(fixed, template, matrix, route, progress)
     progress.stage("regions", 0.60)
     quality = measure_quality(fixed, mapping, template, atlas.brain_probability(), atlas.regions)
     if quality.region_coverage < MIN_REGION_COVERAGE:
@@ -315,7 +329,7 @@ def _register(
         )
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
     labels = warp_labels(atlas.regions, mapping, brain.mask)
-    found = Delineation(brain.prepared, labels, quality, RegionSource.REGISTRATION)
+    found = Delineation(brain.prepared, labels, quality, RegionSource.REGISTRATION, route)
     return found, np.linalg.inv(matrix)
 
 

@@ -13,6 +13,7 @@ from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.errors import ASPECTSError, CancelledError, ErrorCode, InputRefusedError
 from ASPECTSLib.pipeline import score_to_folder
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.route import RegistrationRoute
 from ASPECTSLib.systems.given import read_given
 from ASPECTSLib.systems.study import ScoreOptions
 
@@ -51,7 +52,11 @@ class Task:
     def from_dict(cls, data: Mapping[str, Any]) -> Task:
         """Read what `to_dict` gives."""
         options = ScoreOptions(
-            **(data["options"] | {"regions": RegionSource(data["options"]["regions"])})
+            **data["options"]
+            | {
+                "regions": RegionSource(data["options"]["regions"]),
+                "registration": RegistrationRoute(data["options"]["registration"]),
+            }
         )
         return cls(Case.from_dict(data["case"]), Path(data["output"]), options, data["picture"])
 
@@ -70,7 +75,10 @@ class Stopped:
 
 def options_to_dict(options: ScoreOptions) -> dict[str, Any]:
     """Return options as JSON can hold them."""
-    return asdict(options) | {"regions": options.regions.value}
+    return asdict(options) | {
+        "regions": options.regions.value,
+        "registration": options.registration.value,
+    }
 
 
 def do_task(task: Task, progress: Progress | None = None) -> Stopped | None:

@@ -23,6 +23,12 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the regions come from; auto (default) takes the networks where PyTorch is installed",
     )
     parser.add_argument(
+        "--registration",
+        choices=("auto", "torch", "simpleitk"),
+        default="auto",
+        help="who deforms the atlas to a head CT; auto (default) takes torch where it is installed",
+    )
+    parser.add_argument(
         "--atlas",
         type=Path,
         metavar="DIR",
@@ -45,12 +51,14 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
 def options_of(arguments: argparse.Namespace) -> ScoreOptions:
     """Return the options that the arguments say."""
     from ASPECTSLib.delineation import RegionSource
+    from ASPECTSLib.registration.route import RegistrationRoute
     from ASPECTSLib.systems.study import ScoreOptions
 
     options = ScoreOptions(
         arguments.method,
         regions=RegionSource(arguments.regions),
         mirroring=arguments.mirroring,
+        registration=RegistrationRoute(arguments.registration),
         atlas=None if arguments.atlas is None else str(arguments.atlas.absolute()),
     )
     if arguments.affected_fraction is not None:

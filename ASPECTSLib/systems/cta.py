@@ -296,6 +296,7 @@ def _study(
         options={
             "age_years": options.age_years,
             "regions": found.source.value,
+            "registration": found.registration.value,
             **head.by_atlas.options,
             "thresholds": list(evidence.thresholds),
         },

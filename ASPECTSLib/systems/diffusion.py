@@ -160,6 +160,7 @@ def _findings(
         options={
             "age_years": options.age_years,
             "regions": found.source.value,
+            "registration": found.registration.value,
             "affected_fraction": options.affected_fraction,
             "mirroring": options.mirroring,
             "adc": study.adc_source,

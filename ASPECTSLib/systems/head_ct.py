@@ -163,6 +163,7 @@ def findings_of(head: HeadCt, called: Called, age_years: float | None) -> Findin
         options={
             "age_years": age_years,
             "regions": found.source.value,
+            "registration": found.registration.value,
             **head.by_atlas.options,
             **called.options,
         },

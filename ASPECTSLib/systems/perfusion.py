@@ -160,6 +160,7 @@ def _findings(scan: Scan, patient: _Patient, options: ScoreOptions) -> Findings:
         options={
             "age_years": options.age_years,
             "regions": found.source.value,
+            "registration": found.registration.value,
             **({} if patient.head is None else patient.head.by_atlas.options),
             "anatomy": (Modality.CBF if patient.head is None else Modality.NCCT).value,
             "affected_fraction": options.affected_fraction,

@@ -17,6 +17,7 @@ from ASPECTSLib.evidence import averaged_slices
 from ASPECTSLib.geometry import Volume, expand
 from ASPECTSLib.methods import ATLAS_REGISTRATION
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.route import RegistrationRoute
 from ASPECTSLib.report.result import WarningInfo
 from ASPECTSLib.systems.study import ScoreOptions
 
@@ -82,14 +83,18 @@ def find_by_atlas(
     """
     if options.atlas is None and options.method != ATLAS_REGISTRATION:
         atlas = load_atlas()
-        return AtlasRegions(delineate(volume, atlas, options.regions, progress), atlas)
+        found = delineate(volume, atlas, options.regions, progress, options.registration)
+        return AtlasRegions(found, atlas)
     folder = ATLAS_FOLDER if options.atlas is None else Path(options.atlas)
     groups = _groups_to_try(groups_of(folder), age_years)
     first = open_atlas(folder, groups[0])
     if isinstance(first, SliceAtlas):
-        return _on_slices(volume, first, age_years, progress)
-    fits = [_fit(volume, first, groups[0], progress)]
-    fits += [_fit(volume, open_atlas(folder, group), group, progress) for group in groups[1:]]
+        return _on_slices(volume, first, age_years, options.registration, progress)
+    route = options.registration
+    fits = [_fit(volume, first, groups[0], route, progress)]
+    fits += [
+        _fit(volume, open_atlas(folder, group), group, route, progress) for group in groups[1:]
+    ]
     best = max(fits, key=lambda fit: fit.found.quality.correlation)
     chosen = _chosen(WHOLE_HEAD, best.atlas.name, best.group, age_years)
     return AtlasRegions(best.found, best.atlas, chosen, _age_warnings(best.group, age_years))
@@ -107,18 +112,28 @@ def _groups_to_try(
     return (min(there, key=lambda group: abs(order.index(group) - order.index(wanted))),)
 
 
-def _fit(volume: Volume, atlas: HeadAtlas, group: AgeGroup | None, progress: Progress) -> _Fitted:
-    found = delineate(volume, atlas, RegionSource.REGISTRATION, progress)
+def _fit(
+    volume: Volume,
+    atlas: HeadAtlas,
+    group: AgeGroup | None,
+    route: RegistrationRoute,
+    progress: Progress,
+) -> _Fitted:
+    found = delineate(volume, atlas, RegionSource.REGISTRATION, progress, route)
     return _Fitted(found, atlas, group)
 
 
 def _on_slices(
-    volume: Volume, atlas: SliceAtlas, age_years: float | None, progress: Progress
+    volume: Volume,
+    atlas: SliceAtlas,
+    age_years: float | None,
+    route: RegistrationRoute,
+    progress: Progress,
 ) -> AtlasRegions:
     """Find the key slices by the atlas that ships, and the regions on them by the slices of another."""
     group = _groups_to_try(groups_of(ATLAS_FOLDER), age_years)[0] if age_years is not None else None
     shipped = load_atlas(group=group)
-    rough = delineate(volume, shipped, RegionSource.REGISTRATION, progress)
+    rough = delineate(volume, shipped, RegionSource.REGISTRATION, progress, route)
     progress.stage("regions on two slices", 0.65)
     factors = (1, 1, averaged_slices(volume))
     brain = expand(rough.prepared.mask.array, factors, volume)

@@ -11,6 +11,7 @@ from ASPECTSLib.geometry import CanonicalVolume
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.scan import NoteCode, Scan
 from ASPECTSLib.methods import ATLAS_REGISTRATION, AUTO, check_method
+from ASPECTSLib.registration.route import RegistrationRoute
 from ASPECTSLib.report.result import KeySlicesInfo, ModelInfo, StudyResult
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.key_slices import find_key_slices
@@ -36,6 +37,8 @@ class ScoreOptions:
         Whether networks that segment infarct see the mirror image, too.
     atlas
         Folder of an atlas of the user's own, for head CT; that which ships when left out.
+    registration
+        Who deforms the atlas to a head CT.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class ScoreOptions:
     affected_fraction: float = AFFECTED_FRACTION
     mirroring: bool = False
     atlas: str | None = None
+    registration: RegistrationRoute = RegistrationRoute.AUTO
 
     def __post_init__(self) -> None:
         check_method(self.method)

@@ -59,7 +59,8 @@ _PATCH_NORMALISATION = (
 )
 _SLICE_NORMALISATION = (
     f"{BRAIN_WINDOW_HU[0]:g} to {BRAIN_WINDOW_HU[1]:g} HU, {STROKE_WINDOW_HU[0]:g} to {STROKE_WINDOW_HU[1]:g} HU and "
-    "the latter of the mirrored slice, to 0 to 1, 0 outside of the brain; for the anatomy also the place in it, in dm"
+    "the latter of the mirrored slice, to 0 to 1, 0 outside of the brain; for the anatomy also the place in it, in dm, "
+    "for the infarct the smoothed density and its difference of the sides, see ASPECTSLib.inference.slice_inputs"
 )
 _STACK_NORMALISATION = "CT in windows of level and width " + ", ".join(
     f"{level:g}/{width:g}" for level, width in WINDOWS_HU

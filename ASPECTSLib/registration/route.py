@@ -1,0 +1,74 @@
+"""Which of the two deformable registrations is made: that in torch, or that of SimpleITK."""
+
+from __future__ import annotations
+
+import importlib.util
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration import deformable
+from ASPECTSLib.registration.mapping import Mapping
+
+
+class RegistrationRoute(StrEnum):
+    """Who deforms the atlas to a scan.
+
+    `auto` takes torch where it is installed, on contrasts on which it was measured to be the better one.
+    """
+
+    AUTO = "auto"
+    TORCH = "torch"
+    SIMPLEITK = "simpleitk"
+
+
+def resolve_route(route: RegistrationRoute, *, is_measured: bool) -> RegistrationRoute:
+    """Return the route that is taken, never `auto`.
+
+    Parameters
+    ----------
+    route
+        What is asked for.
+    is_measured
+        Whether torch was measured to be better on such a scan.
+
+    Raises
+    ------
+    ResourceError
+        TORCH_MISSING if torch is asked for by name and is not installed.
+    """
+    has_torch = importlib.util.find_spec("torch") is not None
+    if route is RegistrationRoute.AUTO:
+        use_torch = has_torch and is_measured
+        return RegistrationRoute.TORCH if use_torch else RegistrationRoute.SIMPLEITK
+    if route is RegistrationRoute.TORCH and not has_torch:
+        message = "expected PyTorch for the registration in torch, which is not installed; use simpleitk"
+        raise ResourceError(ErrorCode.TORCH_MISSING, message)
+    return route
+
+
+def deform(
+    fixed: Volume,
+    moving: Volume,
+    matrix: NDArray[np.float64],
+    route: RegistrationRoute,
+    progress: Progress,
+) -> Mapping:
+    """Deform the atlas to a scan by a resolved route, on the CPU.
+
+    Parameters
+    ----------
+    fixed, moving, matrix, progress
+        As in `deformable.register_deformable`.
+    route
+        As `resolve_route` gives it.
+    """
+    if route is RegistrationRoute.SIMPLEITK:
+        return deformable.register_deformable(fixed, moving, matrix, progress)
+    from ASPECTSLib.registration import torch_deformable
+
+    return torch_deformable.register_deformable(fixed, moving, matrix, progress=progress)
