@@ -25,7 +25,7 @@ from ASPECTSLib.atlases.entropy import image_entropy
 from ASPECTSLib.atlases.groupwise import Template
 from ASPECTSLib.atlases.level_planes import level_slice
 from ASPECTSLib.atlases.progress_part import PartOfProgress
-from ASPECTSLib.atlases.registration_route import route_name
+from ASPECTSLib.atlases.registration_route import route
 from ASPECTSLib.atlases.validation import Group, Validation
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.statistics.estimates import LEVEL, Estimate
@@ -73,7 +73,7 @@ def build_groups(
     progress: Progress,
 ) -> dict[Group, BuiltAtlas]:
     """Build an atlas of each group of cases; what is done is kept in a folder for a stopped run to go on."""
-    record = {**options.record(), "registration": route_name(), "base": dict(base.sha256)}
+    record = {**options.record(), "registration": route().value, "base": dict(base.sha256)}
     built: dict[Group, BuiltAtlas] = {}
     for group, cases in groups.items():
         done = len(built) / len(groups)
@@ -106,7 +106,7 @@ def build_record(built: Built) -> dict[str, Any]:
         "schema_version": 1,
         "versions": {"aspects": __version__, "numpy": np.__version__},
         "options": built.options.record(),
-        "registration": route_name(),
+        "registration": route().value,
         "conventions": _CONVENTIONS,
         "interval_level": LEVEL,
         "atlases": {group_name(group): _atlas_record(one) for group, one in built.atlases.items()},

@@ -1,8 +1,7 @@
-"""The one place that chooses the deformable registration by which atlases are built and mapped."""
+"""The one place that chooses the deformable registration by which atlases are built and validated."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -10,18 +9,16 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.registration import deformable
 from ASPECTSLib.registration.mapping import Mapping
+from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 
 RegisterHeads = Callable[[Volume, Volume, NDArray[np.float64], Progress], Mapping]
 """Takes fixed, moving, the 4x4 affine from fixed to moving points, and progress."""
 
-TORCH, SIMPLEITK = "torch", "simpleitk"
 
-
-def route_name() -> str:
+def route() -> RegistrationRoute:
     """Return which registration is there: that in torch, or that of SimpleITK where torch is not installed."""
-    return SIMPLEITK if importlib.util.find_spec("torch") is None else TORCH
+    return resolve_route(RegistrationRoute.AUTO, is_measured=True)
 
 
 def register_heads(
@@ -43,8 +40,4 @@ def register_heads(
     Mapping
         From fixed to moving points.
     """
-    if route_name() == SIMPLEITK:
-        return deformable.register_deformable(fixed, moving, matrix, progress)
-    from ASPECTSLib.registration import torch_deformable
-
-    return torch_deformable.register_deformable(fixed, moving, matrix, progress=progress)
+    return deform(fixed, moving, matrix, route(), progress)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ScoreOptions` but the age, which is a patient's, and whether there is a picture."""
     parser.add_argument(
-        "--method", default="auto", help="auto (default), classical (NCCT) or dwi-unet3d (DWI)"
+        "--method",
+        default="auto",
+        help="auto (default) takes classical (NCCT), dwi-unet3d (DWI), ctp-cbf (CBF), cta-radiomics (CTA); or by name",
     )
     parser.add_argument(
         "--regions",

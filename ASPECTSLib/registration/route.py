@@ -46,7 +46,9 @@ def resolve_route(route: RegistrationRoute, *, is_measured: bool) -> Registratio
         use_torch = has_torch and is_measured
         return RegistrationRoute.TORCH if use_torch else RegistrationRoute.SIMPLEITK
     if route is RegistrationRoute.TORCH and not has_torch:
-        message = "expected PyTorch for the registration in torch, which is not installed; use simpleitk"
+        message = (
+            "expected PyTorch for the registration in torch, which is not installed; use simpleitk"
+        )
         raise ResourceError(ErrorCode.TORCH_MISSING, message)
     return route
 

@@ -11,7 +11,7 @@ from ASPECTSLib.atlas.regions import REGIONS, Side
 from ASPECTSLib.report.result import WarningInfo
 
 ONE_SIDED_FILLING = "ONE_SIDED_FILLING"
-BLOOD_NOT_SOUGHT = "BLOOD_NOT_SOUGHT"
+BLOOD_MAY_HIDE = "BLOOD_MAY_HIDE"
 
 LEAST_FILLING = 0.5
 """Vessels of the regions of one side as a share of those of the other, by volume. With poor collaterals the side of the
@@ -30,8 +30,8 @@ def cta_warnings(vessels: NDArray[np.bool_], labels: NDArray[np.uint8]) -> Itera
     labels
         Region label map, 0 to 20, on the same grid.
     """
-    message = "blood and old infarcts are not looked for on CT angiography: look at the CT without contrast agent"
-    yield WarningInfo(BLOOD_NOT_SOUGHT, message)
+    message = "beside vessels with contrast agent small bleedings are not found: look at the CT without it, too"
+    yield WarningInfo(BLOOD_MAY_HIDE, message)
     filled = filling(vessels, labels)
     fewer = min(filled, key=filled.get)
     more = fewer.other

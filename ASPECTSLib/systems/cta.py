@@ -31,7 +31,6 @@ from ASPECTSLib.geometry import (
     crop,
     expand,
     paste,
-    resample,
     shrink,
     shrink_factors,
 )
@@ -57,6 +56,7 @@ from ASPECTSLib.scoring.cta import (
     vessels_of,
 )
 from ASPECTSLib.scoring.support_vectors import SupportVectors, read_machines
+from ASPECTSLib.systems.no_go import NoGo, look_for_no_go
 from ASPECTSLib.systems.region_atlas import AtlasRegions, find_by_atlas
 from ASPECTSLib.systems.study import (
     ScoredStudy,
@@ -85,7 +85,9 @@ class CtaHead:
     by_atlas
         Its regions.
     evidence
-        The density of its two sides between the vessels.
+        The density of its two sides between the vessels, old infarcts left out.
+    no_go
+        Blood and old infarcts.
     vessels
         bool on the grid of the evidence.
     notes
@@ -95,6 +97,7 @@ class CtaHead:
     canonical: CanonicalVolume
     by_atlas: AtlasRegions
     evidence: DensityEvidence
+    no_go: NoGo
     vessels: NDArray[np.bool_]
     notes: tuple[ScanNote, ...]
 
@@ -134,7 +137,9 @@ def score_by_radiomics(scan: Scan, options: ScoreOptions, progress: Progress) ->
     machines, model = load_machines()
     head = prepare_cta(scan, options, progress)
     probabilities = radiomics_probabilities(head, machines)
-    thresholds = tuple(_machine(machines, row).threshold for row in range(len(REGIONS)))
+    # Rounded as in `result.json`: scoring again must not turn a call over by a digit that it lacks.
+    limits = (_machine(machines, row).threshold for row in range(len(REGIONS)))
+    thresholds = tuple(round(limit, DECIMALS) for limit in limits)
     evidence = NetworkEvidence(head.evidence, probabilities, thresholds, "radiomics")
     return _study(scan, head, evidence, (CTA_RADIOMICS, (model,)), options)
 
@@ -170,7 +175,15 @@ def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHea
     evidence, vessels = gather_between_vessels(
         prepared.volume, prepared.mask, averaged_slices(canonical.volume)
     )
-    return CtaHead(canonical, by_atlas, evidence, vessels, scan.notes + notes + jump_notes)
+    no_go = look_for_no_go(by_atlas.found, evidence)
+    return CtaHead(
+        canonical=canonical,
+        by_atlas=by_atlas,
+        evidence=evidence.leaving_out(no_go.left_out),
+        no_go=no_go,
+        vessels=vessels,
+        notes=scan.notes + notes + jump_notes,
+    )
 
 
 def gather_between_vessels(
@@ -306,6 +319,8 @@ def _study(
         atlas=head.by_atlas.atlas,
         notes=head.notes,
         heatmap=HeatKind.DIFFERENCE,
+        haemorrhage=head.no_go.haemorrhage,
+        old_infarct_ml=head.no_go.old_infarct_ml,
         warnings=(*cta_warnings(head.vessels, head.labels), *head.by_atlas.warnings),
     )
     return ScoredStudy(compose_result(scan, findings), _images(scan, head))
@@ -327,7 +342,7 @@ def _difference_map(head: CtaHead) -> Volume:
     """Return the density of tissue less that of the mirrored side, HU, on the grid of the canonical scan."""
     evidence, prepared = head.evidence, head.found.prepared
     smoothed = evidence.smoothed
-    reflected = resample(smoothed, smoothed, prepared.midplane.reflection)
+    reflected = smoothed.with_array(head.no_go.reflected)
     heatmap = side_difference(smoothed, reflected, evidence.mask.array)
     whole = paste(heatmap.array, evidence.box, prepared.volume)
     grid = head.canonical.volume

@@ -29,7 +29,6 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import read_scan
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import abstains
-from ASPECTSLib.scoring.haemorrhage import NO_HAEMORRHAGE
 from ASPECTSLib.scoring.overlap import infarct_fractions
 from ASPECTSLib.scoring.radiomics.features import CLASSES, PAPER_FEATURES, all_features
 from ASPECTSLib.scoring.radiomics.region import Region
@@ -42,7 +41,7 @@ from ASPECTSLib.systems.cta import (
     ratio_calls,
 )
 from ASPECTSLib.systems.study import ScoreOptions
-from ASPECTSLib.training.call_benchmarks import Compared
+from ASPECTSLib.training.call_benchmarks import Compared, group_measures, total_measures
 from ASPECTSLib.training.call_cases import RegionCalls
 from ASPECTSLib.training.cohort import SPLIT_FILE, TRAINING_PART
 from ASPECTSLib.training.feature_screening import screen_features
@@ -65,6 +64,7 @@ def main() -> None:
     measure = commands.add_parser("measure")
     measure.add_argument("cohorts", type=Path, nargs="+")
     measure.add_argument("--machines", type=Path, default=MACHINES_FILE)
+    measure.add_argument("--note", action="store_true", help="write the figures into that file")
     measure.set_defaults(run=run_measure)
     arguments = parser.parse_args()
     arguments.run(arguments)
@@ -123,6 +123,8 @@ def write(path: Path, trained: dict[str, TrainedMachine], patients: int) -> None
         "schema_version": 1,
         "name": path.stem,
         "version": __version__,
+        "intended_use": "research: calls of the ASPECTS regions on CT angiography source images",
+        "limits": "of synthetic patients unless trained on others; no real CT angiography was at hand",
         "training": {
             "patients": patients,
             "cross_validated_auc": {
@@ -162,6 +164,31 @@ def run_measure(arguments: argparse.Namespace) -> None:
     for method, compared in found.items():
         print_regions(method, compared)
         print_totals(method, compared)
+    if arguments.note:
+        note(arguments.machines, found)
+
+
+def note(path: Path, found: dict[str, Compared]) -> None:
+    """Write what was measured beside the machines that it was measured of."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["metrics"] = [
+        {
+            "metric": f"{method}, {where}: {measure}",
+            "value": round(estimate.value, 4),
+            "interval": [round(estimate.low, 4), round(estimate.high, 4)],
+            "patients": len(compared.calls),
+        }
+        for method, compared in found.items()
+        for where, measures in (
+            *(
+                (group, group_measures(compared, group))
+                for group in ("all", "cortical", "subcortical")
+            ),
+            ("score", total_measures(compared)),
+        )
+        for measure, estimate in measures.items()
+    ]
+    path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8", newline="")
 
 
 def calls_of(case: Path, machines: dict[str, SupportVectors]):
@@ -173,7 +200,8 @@ def calls_of(case: Path, machines: dict[str, SupportVectors]):
     except InputRefusedError as error:
         print(f"{case.parent.name}/{case.name}: {error.message}", flush=True)
         return None
-    if abstains(head.found.quality, NO_HAEMORRHAGE):
+    if abstains(head.found.quality, head.no_go.haemorrhage):
+        print(f"{case.parent.name}/{case.name}: no score", flush=True)
         return None
     labels, infarct = (read_image(folder / f"{n}.nii.gz").array for n in ("regions", "infarct"))
     shares = infarct_fractions(labels, infarct > 0)

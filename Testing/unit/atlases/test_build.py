@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from build_phantoms import AGES, affine_only, mirrored, patient, write_case
+from build_phantoms import AGES, affine_only, coarse_atlas, mirrored, patient, write_case
 
 from ASPECTSLib.atlas.age_groups import AgeGroup
+from ASPECTSLib.atlas.atlas import load_atlas
 from ASPECTSLib.atlas.label_order import check_label_order
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.atlas.template_atlas import load_template_atlas
@@ -36,8 +37,13 @@ ONE = BuildOptions(iterations=1, sharpen=False)
 
 
 @pytest.fixture(scope="module")
-def patients(atlas):
-    return [patient(atlas, seed) for seed in range(len(AGES))]
+def atlas():
+    return coarse_atlas(load_atlas())
+
+
+@pytest.fixture(scope="module")
+def patients():
+    return [patient(load_atlas(), seed) for seed in range(len(AGES))]
 
 
 @pytest.fixture(scope="module")

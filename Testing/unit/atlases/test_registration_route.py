@@ -5,8 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from ASPECTSLib.atlases import registration_route
-from ASPECTSLib.atlases.registration_route import SIMPLEITK, TORCH, register_heads, route_name
+from ASPECTSLib.atlases.registration_route import register_heads, route
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import deformable
@@ -17,7 +16,7 @@ HEAD = Volume(np.ones((4, 4, 4), np.float32), centred_affine((4, 4, 4), np.ones(
 def test_without_torch_it_is_that_of_simpleitk(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setattr(deformable, "register_deformable", lambda *_: "simpleitk's")
-    assert route_name() == SIMPLEITK
+    assert route() == "simpleitk"
     assert register_heads(HEAD, HEAD, np.eye(4), Progress()) == "simpleitk's"
 
 
@@ -26,5 +25,5 @@ def test_with_torch_it_is_that_in_torch(monkeypatch):
     from ASPECTSLib.registration import torch_deformable
 
     monkeypatch.setattr(torch_deformable, "register_deformable", lambda *_, **__: "torch's")
-    assert registration_route.route_name() == TORCH
+    assert route() == "torch"
     assert register_heads(HEAD, HEAD, np.eye(4), Progress()) == "torch's"

@@ -14,6 +14,7 @@ from ASPECTSLib.atlases import registration_route
 from ASPECTSLib.errors import ErrorCode, ExitCode
 from ASPECTSLib.io.images import write_image
 from ASPECTSLib.registration import deformable
+from ASPECTSLib.registration.route import RegistrationRoute
 
 EVALUATION = {"cases.csv", "cross_table.csv", "evaluation.json"}
 QUICK = ("--resamples", "100")
@@ -82,7 +83,7 @@ def test_import_of_an_incomplete_atlas_writes_nothing(tmp_path, run):
 def quick_registration(monkeypatch):
     """Leave the deformable registrations out, which others test."""
     monkeypatch.setattr(deformable, "register_deformable", affine_only)
-    monkeypatch.setattr(registration_route, "route_name", lambda: registration_route.SIMPLEITK)
+    monkeypatch.setattr(registration_route, "route", lambda: RegistrationRoute.SIMPLEITK)
 
 
 @pytest.mark.usefixtures("quick_registration")

@@ -47,12 +47,15 @@ def affected(study):
     return {(info.region, info.side) for info in study.result.regions if info.affected}
 
 
-@pytest.mark.parametrize("name", ["study", "by_ratio"])
-def test_infarcted_regions_are_called_on_their_side(name, request):
-    found = affected(request.getfixturevalue(name))
-    assert ("M2", "left") in found
-    assert len(found & INFARCTED) >= 2
+def test_infarcted_regions_are_called_on_their_side(study):
+    found = affected(study)
+    assert found >= INFARCTED
     assert all(side == "left" for _, side in found)
+
+
+def test_the_published_rule_calls_most_of_them(by_ratio):
+    assert len(affected(by_ratio) & INFARCTED) >= 2
+    assert by_ratio.result.aspects.side == "left"
 
 
 def test_the_result_says_what_it_rests_on(study, by_ratio):
@@ -64,7 +67,7 @@ def test_the_result_says_what_it_rests_on(study, by_ratio):
     assert m2.evidence.startswith("radiomics: ")
     assert "HU darker than the right side" in m2.evidence
     assert by_ratio.result.regions[0].evidence.startswith("cut-points: ")
-    assert "BLOOD_NOT_SOUGHT" in [warning.code for warning in result.quality.warnings]
+    assert "BLOOD_MAY_HIDE" in [warning.code for warning in result.quality.warnings]
 
 
 def test_automatic_takes_it_for_an_angiography_and_says_why(scan):
@@ -116,8 +119,7 @@ def test_scoring_again_gives_the_same(study):
     result = StudyResult.from_json(study.result.to_json())
     review = prepare_review(result, study.images.scan, study.images.compared)
     again = rescore(result, review, study.images.regions.array)
-    assert again.aspects == result.aspects
-    assert again.regions == result.regions
+    assert again.to_json() == result.to_json()
 
 
 def test_all_files_are_written(scan, tmp_path):

@@ -1,0 +1,134 @@
+"""Registrations of this project and of others under one call, for the benchmark; what is not installed is left out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import tempfile
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import SimpleITK as sitk
+from registration_pairs import Head, Pair
+
+from ASPECTSLib.geometry import Volume, bounding_box, centred_affine, crop, shrink, shrink_factors
+from ASPECTSLib.io.images import from_sitk, to_sitk
+from ASPECTSLib.registration import affine, deformable, mapping
+from ASPECTSLib.registration.mapping import affine_from_sitk, displacement_from_sitk
+
+Register = Callable[[Pair, int], mapping.Mapping]
+"""Takes a pair and the number of threads; gives the mapping from fixed to moving points."""
+
+GREEDY = "greedy, weighted NCC, tuned"
+GREEDY_METRIC = "-m WNCC 2x2x2"
+GREEDY_STEPS = "-n 100x50"
+MARGIN_MM = 10.0
+THICK_SLICES_MM = (2.0, 2.0, 2.5)  # slices stay as they are
+ISOTROPIC_MM = 2.0
+
+
+def peers() -> Mapping[str, Register]:
+    """Return the registrations that can be run here, by name."""
+    from ASPECTSLib.registration.settings import DeformableSettings
+
+    found: dict[str, Register] = {
+        "this project, affine": _affine_in_torch,
+        "this project": lambda pair, threads: _in_torch(pair, DeformableSettings()),
+        "this project, one image moves": lambda pair, threads: _in_torch(
+            pair, DeformableSettings(symmetric=False)
+        ),
+        "SimpleITK affine": _affine_by_simpleitk,
+        "SimpleITK demons": _demons,
+    }
+    if importlib.util.find_spec("picsl_greedy"):
+        found["greedy, affine"] = lambda pair, threads: _greedy(pair, threads, deforms=False)
+        found[GREEDY] = _greedy
+    if importlib.util.find_spec("ants"):
+        found["ANTs SyNQuick"] = lambda pair, threads: _ants(pair, "antsRegistrationSyNQuick[s]")
+        found["ANTs SyN, cross-correlation"] = lambda pair, threads: _ants(pair, "SyNCC")
+    return found
+
+
+def _posed(head: Head) -> Volume:
+    """Return the image in its symmetric pose, by its header alone."""
+    return Volume(head.image.array, head.pose @ head.image.affine)
+
+
+def _affine(pair: Pair, register: Callable[..., np.ndarray]) -> np.ndarray:
+    """Return the matrix from fixed to moving points; the moving head plays the atlas, which is symmetric about x = 0."""
+    to_pose = register(pair.fixed.image, _posed(pair.moving), pair.fixed.pose)
+    return np.linalg.inv(pair.moving.pose) @ to_pose
+
+
+def _affine_in_torch(pair: Pair, threads: int) -> mapping.Mapping:
+    from ASPECTSLib.registration import torch_affine
+
+    return mapping.Mapping(_affine(pair, torch_affine.register_affine))
+
+
+def _in_torch(pair: Pair, settings: object) -> mapping.Mapping:
+    from ASPECTSLib.registration import torch_affine, torch_deformable
+
+    matrix = _affine(pair, torch_affine.register_affine)
+    return torch_deformable.register_deformable(
+        pair.fixed.image, pair.moving.image, matrix, settings
+    )
+
+
+def _affine_by_simpleitk(pair: Pair, threads: int) -> mapping.Mapping:
+    return mapping.Mapping(_affine(pair, affine.register_affine))
+
+
+def _demons(pair: Pair, threads: int) -> mapping.Mapping:
+    matrix = _affine(pair, affine.register_affine)
+    return deformable.register_deformable(pair.fixed.image, pair.moving.image, matrix)
+
+
+def _thick(volume: Volume) -> Volume:
+    margin = tuple(int(np.ceil(MARGIN_MM / s)) for s in volume.spacing_mm[::-1])
+    part = crop(volume, bounding_box(volume.array > 0, margin))
+    return shrink(part, shrink_factors(part, THICK_SLICES_MM))
+
+
+def _greedy(pair: Pair, threads: int, *, deforms: bool = True) -> mapping.Mapping:
+    """Run greedy (GPL) with what was found to be best on real head CT: see the docstring of the benchmark."""
+    from picsl_greedy import Greedy3D
+
+    greedy, quiet = Greedy3D(), io.StringIO()
+    fixed = _thick(pair.fixed.image)
+    images = {"fixed": to_sitk(fixed), "moving": to_sitk(_thick(pair.moving.image))}
+    start = f"-threads {threads} -V 0 -i fixed moving {GREEDY_METRIC} {GREEDY_STEPS}"
+    command = f"{start} -o affine -a -dof 12 -ia-image-centers"
+    greedy.execute(command, out=quiet, err=quiet, affine=None, **images)
+    matrix = np.array(greedy["affine"])
+    if not deforms:
+        return mapping.Mapping(matrix)
+    greedy.execute(f"{start} -o warp -it affine -s 8mm 3mm", out=quiet, err=quiet, warp=None)
+    return mapping.Mapping(matrix, displacement_from_sitk(greedy["warp"]), fixed)
+
+
+def _isotropic(volume: Volume) -> sitk.Image:
+    part = _thick(volume)
+    size_mm = np.array(part.size) * part.spacing_mm
+    shape = tuple(np.ceil(size_mm / ISOTROPIC_MM).astype(int)[::-1])
+    grid_affine = centred_affine(shape, np.full(3, ISOTROPIC_MM))
+    centre = part.affine @ [*((np.array(part.size) - 1) / 2), 1]
+    grid_affine[:3, 3] += centre[:3]
+    like = to_sitk(Volume(np.zeros(shape, np.float32), grid_affine))
+    return sitk.Resample(to_sitk(part), like, sitk.Transform(), sitk.sitkLinear, 0.0)
+
+
+def _ants(pair: Pair, kind: str) -> mapping.Mapping:
+    import ants
+
+    fixed, moving = (ants.from_sitk(_isotropic(head.image)) for head in (pair.fixed, pair.moving))
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        done = ants.registration(
+            fixed, moving, type_of_transform=kind, outprefix=f"{folder}/", random_seed=1
+        )
+        warp_path, affine_path = done["fwdtransforms"]
+        warp = sitk.ReadImage(warp_path, sitk.sitkVectorFloat64)
+        matrix = affine_from_sitk(sitk.AffineTransform(sitk.ReadTransform(affine_path)))
+    grid = from_sitk(sitk.VectorIndexSelectionCast(warp, 0))
+    return mapping.Mapping(matrix, displacement_from_sitk(warp), grid)
