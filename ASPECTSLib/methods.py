@@ -87,8 +87,8 @@ METHODS = (
         CTA_RADIOMICS,
         "cta-radiomics: features of the regions on CT angiography, and support vectors",
         (Modality.CTA,),
-        reason="cta-radiomics is taken for CT angiography: on synthetic patients it is right more often than "
-        "cta-ratio, which asks for the side; neither was tried on real ones.",
+        reason="cta-radiomics is taken for CT angiography: on synthetic patients it is right as often as cta-ratio, "
+        "whose cut-points were made for a side that a person names; neither was tried on real ones.",
     ),
     Method(
         CTA_RATIO,

@@ -52,11 +52,12 @@ def synthetic_scan_path(
 
 @pytest.fixture(scope="session")
 def scored_study(synthetic_patient: SyntheticPatient) -> ScoredStudy:
-    """Return the scored study of the synthetic patient."""
+    """Return the study of the synthetic patient, scored by the method that needs no network."""
     from ASPECTSLib.io.scan import Scan
-    from ASPECTSLib.pipeline import score_study
+    from ASPECTSLib.pipeline import ScoreOptions, score_study
 
-    return score_study(Scan(synthetic_patient.scan, ("synthetic.nii.gz",)))
+    scan = Scan(synthetic_patient.scan, ("synthetic.nii.gz",))
+    return score_study(scan, ScoreOptions(method="classical"))
 
 
 @pytest.fixture(scope="session")

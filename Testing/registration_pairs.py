@@ -1,9 +1,10 @@
-"""Pairs of heads with regions of the same definition, for measuring registration: one's regions carried to the other."""
+"""Pairs of heads with regions of one definition, for measuring registration: one's regions are carried to the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def carry(mapping: Mapping, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def real_pairs(data: Path) -> list[Pair]:
-    """Return all pairs of the two real people and their mirror images; that of two mirror images would be no new one."""
+    """Return all pairs of the two real people and their mirror images, but those that mirror another pair."""
     first, second = (
         _head(scan.name, scan.volume, scan.brain, scan.regions) for scan in reference_ct(data)
     )
@@ -113,7 +114,7 @@ def real_pairs(data: Path) -> list[Pair]:
 def synthetic_pairs(cohort: Path, count: int) -> list[Pair]:
     """Return pairs of neighbours among the first synthetic heads with thick slices, a cohort's order being random."""
     heads = _synthetic_heads(cohort, count + 1)
-    return [Pair(*pair) for pair in zip(heads[:-1], heads[1:], strict=True)]
+    return [Pair(*pair) for pair in pairwise(heads)]
 
 
 def deformed_pairs(cohort: Path, count: int) -> list[Pair]:

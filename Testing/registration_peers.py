@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import os
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,6 +20,7 @@ from ASPECTSLib.geometry import Volume, bounding_box, centred_affine, crop, shri
 from ASPECTSLib.io.images import from_sitk, to_sitk
 from ASPECTSLib.registration import affine, deformable, mapping
 from ASPECTSLib.registration.mapping import affine_from_sitk, displacement_from_sitk
+from ASPECTSLib.registration.settings import DeformableSettings
 
 Register = Callable[[Pair, int], mapping.Mapping]
 """Takes a pair and the number of threads; gives the mapping from fixed to moving points."""
@@ -30,23 +35,20 @@ ISOTROPIC_MM = 2.0
 
 def peers() -> Mapping[str, Register]:
     """Return the registrations that can be run here, by name."""
-    from ASPECTSLib.registration.settings import DeformableSettings
-
-    found: dict[str, Register] = {
-        "this project, affine": _affine_in_torch,
-        "this project": lambda pair, threads: _in_torch(pair, DeformableSettings()),
-        "this project, one image moves": lambda pair, threads: _in_torch(
-            pair, DeformableSettings(symmetric=False)
-        ),
-        "SimpleITK affine": _affine_by_simpleitk,
-        "SimpleITK demons": _demons,
-    }
+    found: dict[str, Register] = {}
     if importlib.util.find_spec("picsl_greedy"):
-        found["greedy, affine"] = lambda pair, threads: _greedy(pair, threads, deforms=False)
         found[GREEDY] = _greedy
+        found["greedy, affine"] = partial(_greedy, deforms=False)
+    found["SimpleITK affine"] = _affine_by_simpleitk
+    found["SimpleITK demons"] = _demons
+    found["this project, affine"] = _affine_in_torch
+    found["this project"] = partial(_in_torch, settings=DeformableSettings())
+    one_moves = DeformableSettings(symmetric=False)
+    found["this project, one image moves"] = partial(_in_torch, settings=one_moves)
     if importlib.util.find_spec("ants"):
-        found["ANTs SyNQuick"] = lambda pair, threads: _ants(pair, "antsRegistrationSyNQuick[s]")
-        found["ANTs SyN, cross-correlation"] = lambda pair, threads: _ants(pair, "SyNCC")
+        found["ANTs SyNQuick"] = partial(_ants, kind="antsRegistrationSyNQuick[s]")
+        found["ANTs SyN, mutual information"] = partial(_ants, kind="SyN")
+        found["ANTs SyN, cross-correlation"] = partial(_ants, kind="SyNCC")
     return found
 
 
@@ -56,18 +58,18 @@ def _posed(head: Head) -> Volume:
 
 
 def _affine(pair: Pair, register: Callable[..., np.ndarray]) -> np.ndarray:
-    """Return the matrix from fixed to moving points; the moving head plays the atlas, which is symmetric about x = 0."""
+    """Return the matrix from fixed to moving points; the moving head is posed, as the atlas is."""
     to_pose = register(pair.fixed.image, _posed(pair.moving), pair.fixed.pose)
     return np.linalg.inv(pair.moving.pose) @ to_pose
 
 
-def _affine_in_torch(pair: Pair, threads: int) -> mapping.Mapping:
+def _affine_in_torch(pair: Pair, _threads: int) -> mapping.Mapping:
     from ASPECTSLib.registration import torch_affine
 
     return mapping.Mapping(_affine(pair, torch_affine.register_affine))
 
 
-def _in_torch(pair: Pair, settings: object) -> mapping.Mapping:
+def _in_torch(pair: Pair, _threads: int, *, settings: DeformableSettings) -> mapping.Mapping:
     from ASPECTSLib.registration import torch_affine, torch_deformable
 
     matrix = _affine(pair, torch_affine.register_affine)
@@ -76,11 +78,11 @@ def _in_torch(pair: Pair, settings: object) -> mapping.Mapping:
     )
 
 
-def _affine_by_simpleitk(pair: Pair, threads: int) -> mapping.Mapping:
+def _affine_by_simpleitk(pair: Pair, _threads: int) -> mapping.Mapping:
     return mapping.Mapping(_affine(pair, affine.register_affine))
 
 
-def _demons(pair: Pair, threads: int) -> mapping.Mapping:
+def _demons(pair: Pair, _threads: int) -> mapping.Mapping:
     matrix = _affine(pair, affine.register_affine)
     return deformable.register_deformable(pair.fixed.image, pair.moving.image, matrix)
 
@@ -93,6 +95,25 @@ def _thick(volume: Volume) -> Volume:
 
 def _greedy(pair: Pair, threads: int, *, deforms: bool = True) -> mapping.Mapping:
     """Run greedy (GPL) with what was found to be best on real head CT: see the docstring of the benchmark."""
+    with _silence():
+        return _run_greedy(pair, threads, deforms)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep away what compiled code writes straight to the terminal."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _run_greedy(pair: Pair, threads: int, deforms: bool) -> mapping.Mapping:
     from picsl_greedy import Greedy3D
 
     greedy, quiet = Greedy3D(), io.StringIO()
@@ -119,7 +140,7 @@ def _isotropic(volume: Volume) -> sitk.Image:
     return sitk.Resample(to_sitk(part), like, sitk.Transform(), sitk.sitkLinear, 0.0)
 
 
-def _ants(pair: Pair, kind: str) -> mapping.Mapping:
+def _ants(pair: Pair, _threads: int, *, kind: str) -> mapping.Mapping:
     import ants
 
     fixed, moving = (ants.from_sitk(_isotropic(head.image)) for head in (pair.fixed, pair.moving))

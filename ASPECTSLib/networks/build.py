@@ -10,6 +10,7 @@ from torch import nn
 
 from ASPECTSLib.networks.danet import DANet
 from ASPECTSLib.networks.prior_vbnet import PriorVBNet
+from ASPECTSLib.networks.slice_attention_unet import SliceAttentionUNet
 from ASPECTSLib.networks.slice_finder import SliceFinder
 from ASPECTSLib.networks.slice_linknet import SliceLinkNet
 from ASPECTSLib.networks.slice_transunet import SliceTransUNet
@@ -23,6 +24,7 @@ ARCHITECTURES: Mapping[str, type[nn.Module]] = MappingProxyType(
     {
         "danet": DANet,
         "prior-vbnet": PriorVBNet,
+        "slice-attention-unet": SliceAttentionUNet,
         "slice-finder": SliceFinder,
         "slice-linknet": SliceLinkNet,
         "slice-transunet": SliceTransUNet,

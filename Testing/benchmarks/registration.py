@@ -35,6 +35,7 @@ from ASPECTSLib.atlas.regions import REGIONS, RegionCode
 from ASPECTSLib.registration.deformable import folding_fraction
 
 DEEP = frozenset({RegionCode.C, RegionCode.L, RegionCode.IC, RegionCode.I})
+HEADER = f"{'':32}{'Dice':>7}{'worst':>7}{'deep':>7}{'cortex':>8}{'mm':>7}{'s':>8}{'/greedy':>9}{'folded':>9}"
 IS_DEEP = np.array([region.code in DEEP for region in REGIONS])
 
 
@@ -69,11 +70,12 @@ def main() -> None:
         "known deformations": deformed_pairs(arguments.cohort, arguments.pairs),
     }
     for title, pairs in tables.items():
-        rows = [
-            measure(name, register, pairs, arguments.threads, arguments.repeats)
-            for name, register in methods.items()
-        ]
-        print_table(f"{title}, {len(pairs)} pairs, threads: {arguments.threads}", rows)
+        print(f"\n{title}, {len(pairs)} pairs, threads: {arguments.threads}\n{HEADER}")
+        of_greedy = float("nan")
+        for name, register in methods.items():
+            row = measure(name, register, pairs, arguments.threads, arguments.repeats)
+            of_greedy = row.seconds if name == GREEDY else of_greedy
+            print_row(row, of_greedy)
 
 
 def measure(
@@ -97,20 +99,14 @@ def measure(
     return Row(name, np.array(dice), float(np.mean(errors)), float(np.mean(seconds)), max(folded))
 
 
-def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Print a line for each method; times beside greedy's where that is there."""
-    of_greedy = next((row.seconds for row in rows if row.name == GREEDY), float("nan"))
-    print(f"\n{title}")
+def print_row(row: Row, of_greedy: float) -> None:
+    """Print a line of the table, with the time beside that of greedy."""
+    deep, cortex = row.dice[:, IS_DEEP].mean(), row.dice[:, ~IS_DEEP].mean()
     print(
-        f"{'':32}{'Dice':>7}{'worst':>7}{'deep':>7}{'cortex':>8}{'mm':>7}{'s':>8}{'/greedy':>9}{'folded':>9}"
+        f"{row.name:32}{row.dice.mean():7.3f}{row.dice.mean(axis=1).min():7.3f}{deep:7.3f}{cortex:8.3f}"
+        f"{row.error_mm:7.2f}{row.seconds:8.2f}{row.seconds / of_greedy:9.2f}{row.folded:9.4%}",
+        flush=True,
     )
-    for row in rows:
-        deep, cortex = row.dice[:, IS_DEEP].mean(), row.dice[:, ~IS_DEEP].mean()
-        print(
-            f"{row.name:32}{row.dice.mean():7.3f}{row.dice.mean(axis=1).min():7.3f}{deep:7.3f}{cortex:8.3f}"
-            f"{row.error_mm:7.2f}{row.seconds:8.2f}{row.seconds / of_greedy:9.2f}{row.folded:9.4%}",
-            flush=True,
-        )
 
 
 def _set_threads(threads: int) -> None:

@@ -15,6 +15,7 @@ from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.route import RegistrationRoute
 
 IC_RIGHT = region_of(RegionCode.IC, Side.RIGHT).label
 SHA256 = "0" * 64
@@ -51,6 +52,16 @@ def predicted(monkeypatch, head):
 @pytest.fixture
 def no_models(monkeypatch, tmp_path):
     monkeypatch.setattr("ASPECTSLib.inference.registry.MODELS_FOLDER", tmp_path)
+
+
+def test_who_deforms_the_atlas_can_be_chosen_and_is_told(small_scan, atlas):
+    pytest.importorskip("torch")
+    head = canonicalize(small_scan).volume
+    for asked, taken in (("auto", "torch"), ("simpleitk", "simpleitk")):
+        route = RegistrationRoute(asked)
+        found = delineate(head, atlas, RegionSource.REGISTRATION, Progress(), route)
+        assert found.registration is RegistrationRoute(taken)
+        assert not found.quality.failures
 
 
 def test_registration_asks_no_network(registered):

@@ -145,9 +145,8 @@ def test_volumes_of_the_regions_are_the_true_ones(scored_study, synthetic_patien
     np.testing.assert_allclose(found_ml, true_ml, rtol=0.25)
 
 
-def test_the_heat_map_is_dark_in_the_infarct_and_bright_across(synthetic_patient):
-    study = score(synthetic_patient.scan, options=ScoreOptions(method="classical"))
-    change, truth = study.images.heatmap.array, synthetic_patient.regions.array
+def test_the_heat_map_is_dark_in_the_infarct_and_bright_across(scored_study, synthetic_patient):
+    change, truth = scored_study.images.heatmap.array, synthetic_patient.regions.array
     lentiform = {side: change[truth == region_of(RegionCode.L, side).label] for side in Side}
     assert np.median(lentiform[Side.LEFT]) < -3.0
     assert np.median(lentiform[Side.RIGHT]) > 3.0

@@ -13,7 +13,7 @@ from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.errors import ContentRefusedError, GeometryRefusedError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.scan import Scan
-from ASPECTSLib.pipeline import score_study
+from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.report.overrides import override_call
 from ASPECTSLib.report.result import EditInfo, OverrideInfo, StudyResult
 from ASPECTSLib.review import prepare_review, rescore
@@ -71,11 +71,24 @@ def test_every_order_of_axes_gives_the_same_result(study, order):
 def test_thin_slices_that_nobody_touched_give_the_same_result(small_scan):
     """Thin slices are averaged for the comparison, and all of them counted for the volume."""
     thin = repeated(small_scan, (6, 1, 1))
-    study = score_study(Scan(thin, ("thin.nii.gz",)))
+    study = score_study(Scan(thin, ("thin.nii.gz",)), ScoreOptions(method="classical"))
     reviewed = prepare_review(study.result, study.images.scan, study.images.compared)
     assert reviewed.evidence.averaged_slices == 2
     again = rescore(study.result, reviewed, study.images.regions.array)
     assert as_json(again) == as_json(study.result)
+
+
+def test_a_segmented_infarct_that_nobody_touched_gives_the_same_result(small_scan):
+    study = score_study(Scan(small_scan, ("small.nii.gz",)), ScoreOptions(method="ncct-unet"))
+    reviewed = prepare_review(study.result, study.images.scan, study.images.compared)
+    infarct = study.images.infarct.array > 0
+    assert infarct.any()
+    again = rescore(study.result, reviewed, study.images.regions.array, infarct)
+    assert as_json(again) == as_json(study.result)
+    written = replace(study.result, outputs={"infarct": "infarct.nii.gz"})
+    erased = rescore(written, reviewed, study.images.regions.array, np.zeros_like(infarct))
+    assert erased.aspects.score == 10
+    assert erased.core.volume_ml == 0
 
 
 def test_a_region_drawn_over_the_infarct_is_called(study, reviewed):

@@ -296,8 +296,16 @@ def test_abstained_study_gets_its_score_from_the_reader(panel, load_changed):
 @pytest.mark.usefixtures("scored")
 def test_the_totals_say_on_hovering_which_method_was_taken_and_why(panel):
     words = panel.ui.totalsLabel.toolTip
-    assert words.startswith("Method classical ")
+    assert words.startswith("Method ncct-unet ")
     assert "regions of real scans" in words
+
+
+def test_core_is_a_dash_where_the_method_makes_no_infarct(panel, load_changed):
+    from ASPECTSLib.report.result import CoreInfo
+
+    without = {"core": CoreInfo()}
+    load_changed(lambda s: replace(s, **without, outputs={**s.outputs, "infarct": None}))
+    assert panel.ui.coreLabel.text == "core –"
 
 
 def test_warnings_are_words_with_advice(panel, load_changed):

@@ -10,6 +10,7 @@ from ASPECTSLib.registration.mapping import (
     affine_from_sitk,
     affine_to_sitk,
     displacement_from_sitk,
+    invert_mapping,
     warp,
     warp_labels,
 )
@@ -191,3 +192,33 @@ def test_mirrored_labels_are_warped_to_the_mirror_image():
     mirror = labels.with_array(np.ascontiguousarray(labels.array[..., ::-1]))
     mirrored = warp_labels(mirror, Mapping(translation((0.0, 4.0, 3.0))), whole_mask()).array
     assert np.array_equal(mirrored, warped[..., ::-1])
+
+
+def test_the_inverse_of_an_affine_mapping_is_that_of_its_matrix():
+    inverse = invert_mapping(Mapping(general_affine()), grid())
+    assert inverse.displacement_mm is None
+    assert inverse.matrix @ general_affine() == pytest.approx(np.eye(4))
+
+
+@pytest.mark.parametrize("matrix", [np.eye(4), general_affine()], ids=["identity", "general"])
+def test_an_image_that_is_warped_there_and_back_is_as_before(matrix):
+    points = grid_points(grid().affine, SHAPE)
+    fade = np.exp(-(points**2).sum(axis=-1, keepdims=True) / 600.0)
+    mapping = Mapping(matrix, fade * np.array([3.0, -2.0, 2.5]), grid())
+    atlas = Volume(np.zeros((60, 60, 60), np.float32), centred_affine((60, 60, 60), np.full(3, 2)))
+    slope = np.array([2.0, -3.0, 0.5])
+    scan = grid().with_array((points @ slope).astype(np.float32))
+    there = warp(scan, invert_mapping(mapping, atlas), atlas)
+    back = warp(there, mapping, grid()).array
+    inner = (slice(6, -6),) * 3
+    assert back[inner] == pytest.approx(scan.array[inner], abs=1.0)
+
+
+def test_the_inverse_of_a_mirrored_mapping_is_the_mirrored_inverse():
+    points = grid_points(grid().affine, SHAPE)
+    fade = np.exp(-(points**2).sum(axis=-1, keepdims=True) / 600.0)
+    field = fade * np.array([3.0, -2.0, 2.5])
+    mirror = np.array([-1.0, 1.0, 1.0])
+    found = invert_mapping(Mapping(IDENTITY, field, grid()), grid()).displacement_mm
+    mirrored = invert_mapping(Mapping(IDENTITY, field[:, :, ::-1] * mirror, grid()), grid())
+    assert mirrored.displacement_mm[:, :, ::-1] * mirror == pytest.approx(found, abs=1e-9)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axis_orders import reordered
 from cta_phantoms import small_angiography
+from no_go_phantoms import BLOOD_HU, BLOOD_MM, DEEP_RIGHT_MM, with_ball
 
 from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.delineation import RegionSource
@@ -137,3 +138,10 @@ def test_support_vectors_that_are_missing_or_damaged_are_told(tmp_path):
     with pytest.raises(ResourceError) as caught:
         load_machines(tmp_path / "cta-svm.json")
     assert caught.value.code is ErrorCode.MODEL_DAMAGED
+
+
+def test_blood_between_the_vessels_leaves_no_score(scan):
+    bleeding = with_ball(scan, DEEP_RIGHT_MM, BLOOD_MM, BLOOD_HU)
+    result = score(bleeding).result
+    assert result.quality.abstained
+    assert "HAEMORRHAGE" in [warning.code for warning in result.quality.warnings]
