@@ -49,6 +49,8 @@ def peers() -> Mapping[str, Register]:
         found["ANTs SyNQuick"] = partial(_ants, kind="antsRegistrationSyNQuick[s]")
         found["ANTs SyN, mutual information"] = partial(_ants, kind="SyN")
         found["ANTs SyN, cross-correlation"] = partial(_ants, kind="SyNCC")
+    if importlib.util.find_spec("fireants"):
+        found["FireANTs greedy"] = _fireants
     return found
 
 
@@ -153,3 +155,33 @@ def _ants(pair: Pair, _threads: int, *, kind: str) -> mapping.Mapping:
         matrix = affine_from_sitk(sitk.AffineTransform(sitk.ReadTransform(affine_path)))
     grid = from_sitk(sitk.VectorIndexSelectionCast(warp, 0))
     return mapping.Mapping(matrix, displacement_from_sitk(warp), grid)
+
+
+def _fireants(pair: Pair, _threads: int) -> mapping.Mapping:
+    """Run FireANTs on the CPU, affine and then greedy, with its tutorial's settings but fewer steps; not tuned."""
+    from fireants.io import BatchedImages, Image
+    from fireants.registration.affine import AffineRegistration
+    from fireants.registration.greedy import GreedyRegistration
+
+    grid = _isotropic(pair.fixed.image)
+    images = [
+        BatchedImages([Image(image, device="cpu")])
+        for image in (grid, _isotropic(pair.moving.image))
+    ]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        start = AffineRegistration([4, 2, 1], [100, 50, 25], *images, optimizer_lr=3e-3)
+        start.optimize()
+        greedy = GreedyRegistration(
+            [4, 2, 1],
+            [100, 50, 25],
+            *images,
+            init_affine=start.get_affine_matrix().detach(),
+            cc_kernel_size=5,
+            deformation_type="compositive",
+            optimizer_lr=0.5,
+        )
+        greedy.optimize()
+        greedy.save_as_ants_transforms(f"{folder}/warp.nii.gz")
+        warp = sitk.ReadImage(f"{folder}/warp.nii.gz", sitk.sitkVectorFloat64)
+    field = from_sitk(sitk.VectorIndexSelectionCast(warp, 0))
+    return mapping.Mapping(np.eye(4), displacement_from_sitk(warp), field)

@@ -172,10 +172,10 @@ def _truth(
     arguments: argparse.Namespace, options: TruthOptions, atlas: Atlas, progress: Progress
 ) -> Truth:
     from ASPECTSLib.io.diffusion import read_diffusion
+    from ASPECTSLib.io.flow import read_flow
     from ASPECTSLib.io.masks import read_mask
     from ASPECTSLib.io.modality import Modality
     from ASPECTSLib.io.scan import read_scan
-    from ASPECTSLib.io.flow import read_flow
     from ASPECTSLib.truth.make import truth_from_flow, truth_from_mask
 
     # The small files first: what is wrong with them is said at once.

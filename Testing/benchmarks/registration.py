@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("cohort", type=Path)
-    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=20, help="synthetic; 0 for real ones alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", help="names of methods, with semicolons between them")
@@ -70,6 +70,8 @@ def main() -> None:
         "known deformations": deformed_pairs(arguments.cohort, arguments.pairs),
     }
     for title, pairs in tables.items():
+        if not pairs:
+            continue
         print(f"\n{title}, {len(pairs)} pairs, threads: {arguments.threads}\n{HEADER}")
         of_greedy = float("nan")
         for name, register in methods.items():

@@ -23,6 +23,7 @@ from ASPECTSLib.delineation import PreparedHead, RegionSource
 from ASPECTSLib.errors import InputRefusedError
 from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import canonicalize, expand
+from ASPECTSLib.io.flow import read_flow
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.io.scan import Modality, Scan, read_scan
 from ASPECTSLib.preprocessing.brain import brain_mask
@@ -31,7 +32,6 @@ from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, infarct_fractions
 from ASPECTSLib.scoring.perfusion_core import CORE_BELOW, CoreRule
-from ASPECTSLib.io.flow import read_flow
 from ASPECTSLib.truth.mapped import MappedScan, map_ct
 from ASPECTSLib.truth.perfusion import core_on_ct
 

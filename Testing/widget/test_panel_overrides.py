@@ -294,10 +294,12 @@ def test_abstained_study_gets_its_score_from_the_reader(panel, load_changed):
 
 
 @pytest.mark.usefixtures("scored")
-def test_the_totals_say_on_hovering_which_method_was_taken_and_why(panel):
+def test_the_totals_say_on_hovering_which_method_was_taken_and_why(panel, load_changed):
+    reason = "classical is taken because."
+    load_changed(lambda study: replace(study, method=replace(study.method, reason=reason)))
     words = panel.ui.totalsLabel.toolTip
-    assert words.startswith("Method ncct-unet ")
-    assert "regions of real scans" in words
+    assert words.startswith("Method classical ")
+    assert words.endswith(reason)
 
 
 def test_core_is_a_dash_where_the_method_makes_no_infarct(panel, load_changed):

@@ -11,6 +11,7 @@ from ASPECTSLib.io.images import read_image
 RESULT_FILES = {
     "compared.nii.gz",
     "heatmap.nii.gz",
+    "infarct.nii.gz",
     "regions.csv",
     "regions.nii.gz",
     "report.png",

@@ -165,7 +165,7 @@ def test_the_summary_counts_overrides(tmp_path):
         (["{scan}", "--frame", "3"], ErrorCode.USAGE, ExitCode.USAGE),
         (["{scan}", "--method", "guess"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.USAGE),
         (["--dwi", "{scan}"], ErrorCode.WRONG_MODALITY, ExitCode.REFUSED),
-        (["--cta", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
+        (["--cta", "{scan}"], ErrorCode.WRONG_MODALITY, ExitCode.REFUSED),
         (["--adc", "{scan}"], ErrorCode.METHOD_UNAVAILABLE, ExitCode.REFUSED),
         (["{scan}", "--cta", "{scan}"], ErrorCode.USAGE, ExitCode.USAGE),
         (["{scan}", "--affected-fraction", "1.5"], ErrorCode.USAGE, ExitCode.USAGE),
@@ -180,9 +180,10 @@ def test_a_command_that_makes_no_sense_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_ct_with_contrast_is_refused(tmp_path, run):
+def test_a_ct_with_contrast_is_refused_by_a_method_for_ct_without(tmp_path, run):
     write_series(tmp_path / "cta", upright(depths((23, 5.0))), SeriesDescription="CTA head")
-    outcome = run("score", tmp_path / "cta", "-o", tmp_path / "result", "--progress", "json")
+    options = ("--method", "classical", "-o", tmp_path / "result", "--progress", "json")
+    outcome = run("score", tmp_path / "cta", *options)
     assert outcome.exit_code == ExitCode.REFUSED
     assert outcome.error["code"] == ErrorCode.METHOD_UNAVAILABLE
     assert "CTA" in outcome.error["message"]

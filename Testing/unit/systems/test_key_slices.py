@@ -21,7 +21,7 @@ from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.report.key_slice_warnings import KEY_SLICES_DISAGREE
 from ASPECTSLib.systems.key_slices import SLICE_FINDER_MODEL
 
-OPTIONS = ScoreOptions(regions=RegionSource.REGISTRATION)
+OPTIONS = ScoreOptions("classical", regions=RegionSource.REGISTRATION)
 AWAY = 3  # slices of 10 mm
 
 

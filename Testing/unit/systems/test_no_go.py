@@ -26,7 +26,7 @@ from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.review import prepare_review, rescore
 
-OPTIONS = ScoreOptions(regions=RegionSource.REGISTRATION)
+OPTIONS = ScoreOptions("classical", regions=RegionSource.REGISTRATION)
 
 
 def score(volume):
