@@ -7,13 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from panel_steps import AGE, choose, load_scan, score_and_wait
+from panel_steps import AGE, choose, load_scan, score_and_wait, score_on_command_line
 from scipy.spatial.transform import Rotation
 
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.report.result import StudyResult
 
 IMAGES = ("regions.nii.gz", "heatmap.nii.gz", "compared.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def scored_folder(scan_path, tmp_path_factory):
+    """Return what the command line makes of the scan by the method that the panel takes, too."""
+    return score_on_command_line(scan_path, tmp_path_factory.mktemp("auto") / "result")
 
 
 @pytest.fixture(scope="session")
