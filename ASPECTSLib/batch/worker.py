@@ -41,11 +41,12 @@ def work(tasks: TextIO, answers: TextIO) -> None:
     """
     ended, lines = threading.Event(), SimpleQueue[str | None]()
     threading.Thread(target=_read, args=(tasks, lines, ended), daemon=True).start()
-    progress = Progress(is_cancelled=ended.is_set)
     say = _speaker(answers)
     say({"answer": READY})
     while (line := lines.get()) is not None:
         try:
+            # A progress of its own for each: the timings are those of the case.
+            progress = Progress(is_cancelled=ended.is_set)
             stopped = do_task(Task.from_dict(json.loads(line)), progress)
         except CancelledError:
             return

@@ -67,6 +67,21 @@ def test_what_stops_every_case_is_said_and_the_case_is_not_finished(task_of, tmp
     assert read_record(task_of("full").case, tmp_path) is None
 
 
+def test_the_timings_of_a_case_are_its_own(task_of, monkeypatch):
+    seen = []
+
+    def score_once(_scan, _options, _folder, progress, **_):
+        progress.stage("scoring", 0.5)
+        progress.finish()
+        seen.append((progress, dict(progress.timings_s)))
+
+    monkeypatch.setattr(task_module, "score_to_folder", score_once)
+    held = _HeldOpen(lines_of(task_of("a"), task_of("b")), answers=3)
+    work(held, held.answers)
+    (first, _), (second, _) = seen
+    assert first is not second
+
+
 def test_when_the_input_ends_the_task_is_given_up(task_of, tmp_path):
     assert answers_to(lines_of(task_of("slow"))) == [{"answer": "ready"}]
     assert not list(tmp_path.glob("cases/*"))
