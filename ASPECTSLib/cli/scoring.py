@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ASPECTSLib.methods import AUTO, METHOD_NAMES
+
 if TYPE_CHECKING:
     from ASPECTSLib.systems.study import ScoreOptions
 
@@ -15,8 +17,9 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ScoreOptions` but the age, which is a patient's, and whether there is a picture."""
     parser.add_argument(
         "--method",
-        default="auto",
-        help="auto (default) takes classical (NCCT), dwi-unet3d (DWI), ctp-cbf (CBF), cta-radiomics (CTA); or by name",
+        default=AUTO,
+        metavar="NAME",
+        help=f"auto (default) takes the best for the scan; by name: {', '.join(METHOD_NAMES[1:])}",
     )
     parser.add_argument(
         "--regions",
