@@ -71,6 +71,14 @@ def deform(
     """
     if route is RegistrationRoute.SIMPLEITK:
         return deformable.register_deformable(fixed, moving, matrix, progress)
+    import torch
+
     from ASPECTSLib.registration import torch_deformable
 
-    return torch_deformable.register_deformable(fixed, moving, matrix, progress=progress)
+    # Steps are many and small: more threads gain nothing, and on busy cores they wait for each other for minutes.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return torch_deformable.register_deformable(fixed, moving, matrix, progress=progress)
+    finally:
+        torch.set_num_threads(threads)

@@ -57,3 +57,28 @@ def test_each_route_deforms_by_its_own(monkeypatch):
     monkeypatch.setattr(torch_deformable, "register_deformable", lambda *_, **__: "torch's")
     for route, expected in ((SIMPLEITK, "simpleitk's"), (TORCH, "torch's")):
         assert deform(HEAD, HEAD, np.eye(4), route, Progress()) == expected
+
+
+def test_torch_registers_with_one_thread_and_gives_the_others_back(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from ASPECTSLib.registration import torch_deformable
+
+    seen = []
+
+    def register(*_arguments, progress):
+        seen.append((torch.get_num_threads(), progress))
+        raise RuntimeError(MESSAGE)
+
+    monkeypatch.setattr(torch_deformable, "register_deformable", register)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError):
+            deform(HEAD, HEAD, np.eye(4), TORCH, Progress())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert [threads for threads, _ in seen] == [1]
+
+
+MESSAGE = "stopped in the midst of it"
