@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ASPECTSLib.batch.cases import Case, Refusal
+from ASPECTSLib.batch.memory import give_back_memory
 from ASPECTSLib.batch.records import folder_of, read_record, write_refusal
 from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.errors import ASPECTSError, CancelledError, ErrorCode, InputRefusedError
@@ -102,6 +103,7 @@ def do_task(task: Task, progress: Progress | None = None) -> Stopped | None:
         return None
     try:
         refusal = _refusal_of(task, progress or Progress())
+        give_back_memory()
         if refusal is not None:
             write_refusal(case, refusal, output)
     except CancelledError:
