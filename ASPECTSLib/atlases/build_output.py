@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from ASPECTSLib.atlases.level_planes import level_slice
 from ASPECTSLib.atlases.progress_part import PartOfProgress
 from ASPECTSLib.atlases.registration_route import route
 from ASPECTSLib.atlases.validation import Group, Validation
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.statistics.estimates import LEVEL, Estimate
 
@@ -116,16 +115,13 @@ def build_record(built: Built) -> dict[str, Any]:
 
 def dice_csv(validation: Validation) -> str:
     """Return the cross-table: a row for the atlas's and the cases' age groups, a column for each region."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    columns = _columns()
-    writer.writerow(("atlas", "ages", "cases", *columns))
+    columns, rows = _columns(), []
     for atlas_group, case_group in validation.rows:
         estimates = [validation.estimate(atlas_group, case_group, c) for c in columns.values()]
         cells = ["" if e is None else f"{e.value:.3f}" for e in estimates]
         n = estimates[-1].n if estimates[-1] else 0
-        writer.writerow((group_name(atlas_group), _ages(case_group), n, *cells))
-    return text.getvalue()
+        rows.append((group_name(atlas_group), _ages(case_group), n, *cells))
+    return csv_text(("atlas", "ages", "cases", *columns), rows)
 
 
 def build_lines(built: Built) -> list[str]:

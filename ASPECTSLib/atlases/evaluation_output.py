@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from ASPECTSLib import __version__
 from ASPECTSLib.atlas.regions import RegionCode
 from ASPECTSLib.atlases.evaluation import Evaluation, Pair
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.statistics.estimates import LEVEL, Estimate
 
 SCHEMA_VERSION = 1
@@ -93,7 +92,7 @@ def cases_csv(evaluation: Evaluation) -> str:
         for case, measures in evaluation.measures[pair].items()
         for m in measures
     )
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def cross_table_csv(evaluation: Evaluation) -> str:
@@ -108,7 +107,7 @@ def cross_table_csv(evaluation: Evaluation) -> str:
         for pair in evaluation.pairs
         for name in MEASURES
     )
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -214,11 +213,3 @@ def _cell(value: float) -> str:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
-
-
-def _csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ASPECTSLib.batch.cases import Case, Refusal
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
-from ASPECTSLib.io.images import check_is_file
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.io.tables import is_unknown, read_text
 
 NAME_COLUMNS = ("case", "participant_id", "id", "subject")
 """The first of them that a table has names its cases."""
@@ -21,7 +21,6 @@ KIND_COLUMNS: Mapping[str, Modality] = {m.value.lower(): m for m in Modality}
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 
-_UNKNOWN = frozenset({"", "n/a"})  # BIDS writes n/a
 _MAX_AGE_YEARS = 130.0
 
 
@@ -65,12 +64,7 @@ def read_rows(path: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]
     FileRefusedError
         FILE_NOT_FOUND, FILE_EMPTY or FILE_UNREADABLE if it cannot be read; COHORT_INVALID if it has no rows.
     """
-    check_is_file(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"expected a text file in UTF-8, got {path.name}"
-        raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
+    text = read_text(path)
     separator = SEPARATORS.get(path.suffix.lower(), ",")
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restval="")
     reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or ()]
@@ -83,11 +77,6 @@ def read_rows(path: Path) -> tuple[Sequence[str], list[tuple[int, dict[str, str]
         message = f"{path.name}: expected a row for each case, got none"
         raise FileRefusedError(ErrorCode.COHORT_INVALID, message)
     return reader.fieldnames, rows
-
-
-def is_unknown(cell: str) -> bool:
-    """Tell whether a cell holds no value."""
-    return cell.lower() in _UNKNOWN
 
 
 def _case(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ASPECTSLib.batch.records import Record
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.staging import replace_file
 from ASPECTSLib.report.table import COLUMNS, region_row
@@ -54,7 +53,7 @@ def write_tables(records: Sequence[Record], output: Path) -> None:
 
 def cases_csv(records: Iterable[Record]) -> str:
     """Return the table of the cases, in their order; empty cells where there is no value."""
-    return _csv(CASE_COLUMNS, map(_case_row, records))
+    return csv_text(CASE_COLUMNS, map(_case_row, records))
 
 
 def regions_csv(records: Iterable[Record]) -> str:
@@ -65,15 +64,7 @@ def regions_csv(records: Iterable[Record]) -> str:
         if record.result is not None
         for region in record.result.regions
     )
-    return _csv(("case", *COLUMNS), rows)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(("case", *COLUMNS), rows)
 
 
 def _case_row(record: Record) -> list[str]:

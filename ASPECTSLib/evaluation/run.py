@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ASPECTSLib import __version__
-from ASPECTSLib.batch.case_table import NAME_COLUMNS, is_unknown, read_rows
+from ASPECTSLib.batch.case_table import NAME_COLUMNS, read_rows
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, InputRefusedError, UsageError
 from ASPECTSLib.evaluation.agreement import (
     CUT,
@@ -29,6 +29,7 @@ from ASPECTSLib.evaluation.pictures import draw_pictures
 from ASPECTSLib.evaluation.readings import CONSENSUS, Reader, consensus_of
 from ASPECTSLib.evaluation.sources import Results, read_readers, read_results
 from ASPECTSLib.evaluation.tables import Table, attempt
+from ASPECTSLib.io.tables import is_unknown
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.staging import check_output, publish, staging_folder
 from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates

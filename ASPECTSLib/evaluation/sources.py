@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ASPECTSLib.atlas.regions import REGIONS
-from ASPECTSLib.batch.case_table import NAME_COLUMNS, is_unknown, read_rows
+from ASPECTSLib.batch.case_table import NAME_COLUMNS, read_rows
 from ASPECTSLib.batch.folder import read_manifest
 from ASPECTSLib.batch.records import Record, Status, read_record
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.evaluation.readings import Reader, Reading, score_of
 from ASPECTSLib.io.images import check_exists
+from ASPECTSLib.io.tables import is_unknown
 from ASPECTSLib.report.result import StudyResult
 
 READER_COLUMN, SCORE_COLUMN, VOLUME_COLUMN, AFFECTED_COLUMN = (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ASPECTSLib.errors import InputRefusedError
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.statistics.estimates import Estimate
 from ASPECTSLib.statistics.proportions import Proportion
 
@@ -60,19 +59,19 @@ class Table:
 
     def to_csv(self) -> str:
         """Return the table with columns of their own for the ends of intervals and for n."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         spread = [any(_has_interval(row[n]) for row in self.rows) for n in range(len(self.columns))]
         header: list[str] = []
         for name, is_spread in zip(self.columns, spread, strict=True):
             header += [name, f"{name} low", f"{name} high", f"{name} n"] if is_spread else [name]
-        writer.writerow(header)
-        for row in self.rows:
-            line: list[str] = []
-            for cell, is_spread in zip(row, spread, strict=True):
-                line += _spread(cell) if is_spread else [_plain(cell)]
-            writer.writerow(line)
-        return text.getvalue()
+        lines = (
+            [
+                text
+                for cell, is_spread in zip(row, spread, strict=True)
+                for text in (_spread(cell) if is_spread else [_plain(cell)])
+            ]
+            for row in self.rows
+        )
+        return csv_text(header, lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as JSON can hold it: a mapping for each row."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.report.result import RegionInfo, StudyResult
 
 COLUMNS = (
@@ -27,11 +25,7 @@ COLUMNS = (
 
 def regions_csv(result: StudyResult) -> str:
     """Return the table of all 20 regions; empty cells where there is no value. Same result, same bytes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(region_row(region) for region in result.regions)
-    return text.getvalue()
+    return csv_text(COLUMNS, map(region_row, result.regions))
 
 
 def region_row(region: RegionInfo) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
-from ASPECTSLib.io.images import check_is_file
+from ASPECTSLib.io.tables import is_unknown, read_text
 
 ID_COLUMN = "participant_id"
 NIHSS_COLUMN = "nihss"
@@ -16,8 +16,6 @@ MRS_COLUMN = "gs_rankin_6isdeath"
 
 MAX_NIHSS = 42
 MAX_MRS = 6
-
-_UNKNOWN = frozenset({"", "n/a"})  # BIDS writes n/a
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,7 @@ def read_participants(path: Path) -> dict[str, Participant]:
         FILE_NOT_FOUND, FILE_EMPTY or FILE_UNREADABLE if there is no text file; COHORT_INVALID, with the line, for a
         column that is missing, a value out of range, or a participant that stands there twice.
     """
-    check_is_file(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"expected a text file in UTF-8, got {path.name}"
-        raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t")
     missing = [name for name in (ID_COLUMN, NIHSS_COLUMN) if name not in (reader.fieldnames or ())]
     if missing:
         expected = f"the tab-separated columns {ID_COLUMN} and {NIHSS_COLUMN}"
@@ -73,7 +65,7 @@ def _add(
     for column, highest in ((NIHSS_COLUMN, MAX_NIHSS), (MRS_COLUMN, MAX_MRS)):
         cell = (row.get(column) or "").strip()
         score = _score(cell, highest)
-        if score is None and cell.lower() not in _UNKNOWN:
+        if score is None and not is_unknown(cell):
             expected = f"a whole number of 0 to {highest} or n/a as {column} in line {line}"
             raise _invalid(path, f"expected {expected}, got {cell[:20]!r}")
         scores.append(score)

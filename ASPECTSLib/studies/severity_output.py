@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -16,6 +14,7 @@ import scipy
 from ASPECTSLib import __version__
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.report.severity_figures import (
     PatientPoints,
     RegionBars,
@@ -113,7 +112,7 @@ def patients_csv(study: SeverityStudy) -> str:
         *("aspects", "aspects_left", "aspects_right", "worse_side", "stroke_side"),
         *(f"{region.side.value}_{region.code.value}" for region in REGIONS),
     )
-    return _csv(header, (_patient_row(patient, study.options) for patient in study.patients))
+    return csv_text(header, (_patient_row(patient, study.options) for patient in study.patients))
 
 
 def regions_csv(study: SeverityStudy) -> str:
@@ -131,7 +130,7 @@ def regions_csv(study: SeverityStudy) -> str:
         for side, deductions in figures.deductions.items()
         for deduction in deductions or ()
     )
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def figures_of(study: SeverityStudy) -> SeverityFigures:
@@ -184,15 +183,6 @@ def _deduction_row(deduction: Deduction) -> Iterable[object]:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _csv(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a table; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _roc_line(name: str, form: str, cutoff: Cutoff, curve: RocCurve) -> RocLine:
