@@ -89,6 +89,16 @@ class Region:
         return self.code.value.startswith("M")
 
 
+REGION_GROUPS: Mapping[str, tuple[RegionCode, ...]] = MappingProxyType(
+    {code.value: (code,) for code in RegionCode}
+    | {
+        "all": tuple(RegionCode),
+        "cortical": tuple(c for c in RegionCode if c.value.startswith("M")),
+        "subcortical": tuple(c for c in RegionCode if not c.value.startswith("M")),
+    }
+)
+"""Rows of table 1 of Cao 2022 (doi:10.1002/hbm.25845), both sides together."""
+
 LATERALITY: Mapping[Side, Terminology] = MappingProxyType(
     {
         Side.RIGHT: Terminology("SCT", "24028007", "Right"),

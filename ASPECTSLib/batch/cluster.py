@@ -30,11 +30,6 @@ class Cluster:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    @property
-    def count(self) -> int:
-        """How many workers there are now, at least one."""
-        return max(len(self._client.scheduler_info()["workers"]), 1)
-
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Finished]:
         """Do tasks and yield each when it is done.
 

@@ -128,7 +128,7 @@ class Processes:
     """
 
     def __init__(self, count: int, threads: int = 1, python: str | None = None) -> None:
-        self.count, self._threads = count, threads
+        self._count, self._threads = count, threads
         self._python = python or sys.executable
         self._lock = threading.Lock()
         self._workers: list[Worker] = []
@@ -149,7 +149,7 @@ class Processes:
             waiting.put(task)
         threads = [
             threading.Thread(target=self._serve, args=(waiting, done), daemon=True)
-            for _ in range(min(self.count, len(tasks)))
+            for _ in range(min(self._count, len(tasks)))
         ]
         try:
             for thread in threads:

@@ -105,10 +105,6 @@ class BatchCancelledError(CancelledError):
 class Workers(Protocol):
     """Who does the tasks."""
 
-    @property
-    def count(self) -> int:
-        """How many work at once."""
-
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Finished]:
         """Do tasks and yield each when it is done."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ASPECTSLib.cli.console import Console, interruptible
 from ASPECTSLib.errors import ExitCode
-
-_CUT = 6
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -35,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="reader whose calls are held for true, or consensus (default: the first, or the consensus of three)",
     )
     parser.add_argument(
-        "--cut", type=int, default=_CUT, metavar="N", help="scores of at most N are low (default 6)"
+        "--cut", type=int, metavar="N", help="scores of at most N are low (default 6)"
     )
     parser.add_argument(
         "--beside",
@@ -69,11 +68,12 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
 
         options = EvaluationOptions(
             arguments.reference,
-            arguments.cut,
-            arguments.beside,
-            arguments.masks,
-            arguments.clinical,
+            beside=arguments.beside,
+            masks=arguments.masks,
+            clinical=arguments.clinical,
         )
+        if arguments.cut is not None:
+            options = replace(options, cut=arguments.cut)
         check_output(arguments.output)
         evaluation = evaluate_cohort(arguments.results, arguments.readers, options, progress)
         write_evaluation(evaluation, arguments.output, progress)

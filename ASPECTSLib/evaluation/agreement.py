@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.regions import REGIONS, RegionCode
+from ASPECTSLib.atlas.regions import REGION_GROUPS, REGIONS
 from ASPECTSLib.evaluation.readings import Reader
 from ASPECTSLib.evaluation.tables import Cell, PValue, Table, attempt
-from ASPECTSLib.statistics.agreement import SCORE_BINS, agreement_within, binned
+from ASPECTSLib.statistics.agreement import LOW_SCORE, SCORE_BINS, agreement_within, binned
 from ASPECTSLib.statistics.bland_altman import limits_of_agreement
 from ASPECTSLib.statistics.bootstrap import Bootstrap
 from ASPECTSLib.statistics.clustered import clustered_area, clustered_share
@@ -25,17 +25,6 @@ from ASPECTSLib.statistics.icc import icc_agreement, icc_consistency
 from ASPECTSLib.statistics.kappa import Weighting, kappa
 from ASPECTSLib.statistics.pairs import complete
 from ASPECTSLib.statistics.pearson import pearson
-
-GROUPS: Mapping[str, tuple[RegionCode, ...]] = {
-    **{code.value: (code,) for code in RegionCode},
-    "all": tuple(RegionCode),
-    "cortical": tuple(code for code in RegionCode if code.value.startswith("M")),
-    "subcortical": tuple(code for code in RegionCode if not code.value.startswith("M")),
-}
-"""Rows of table 1 of Cao 2022 (doi:10.1002/hbm.25845), both sides together."""
-
-CUT = 6
-"""A score of at most this is low, as in that table."""
 
 CLOSE, NEAR = 1, 2
 """Points by which scores may differ to count as nearly the same; 2 is that of Upadhyay 2022."""
@@ -65,7 +54,7 @@ class Compared:
     readers: Sequence[Reader]
     reference: Reader
     cases: Sequence[str]
-    cut: int = CUT
+    cut: int = LOW_SCORE
     bootstrap: Bootstrap = Bootstrap()  # noqa: RUF009 - it is frozen
 
     @property
@@ -85,7 +74,7 @@ def region_table(compared: Compared) -> Table:
         truth, calls, strength = _calls_of(compared, reader)
         if not len(truth):
             continue
-        for group, codes in GROUPS.items():
+        for group, codes in REGION_GROUPS.items():
             chosen = [region.code in codes for region in REGIONS]
             parts = (part[:, chosen] for part in (truth, calls, strength))
             rows.append([reader.name, group, *_region_measures(*parts, compared.bootstrap)])
@@ -243,15 +232,6 @@ def clinical_table(
         "Correlation of scores with what is known of the patients. Form: Cao 2022, tables 2 and 3."
     )
     return Table("clinical", "Clinical variables", note, columns, rows) if rows else None
-
-
-def compared_calls(
-    compared: Compared, reader: Reader
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return truth and probability of each region for which there are both, shape (n,)."""
-    truth, strength = compared.reference.calls(compared.cases), reader.probabilities(compared.cases)
-    known = np.isfinite(truth) & np.isfinite(strength)
-    return truth[known] > 0, strength[known]
 
 
 def _calls_of(

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from ASPECTSLib.atlas.regions import REGIONS
-from ASPECTSLib.evaluation.agreement import GROUPS, Compared
+from ASPECTSLib.atlas.regions import REGION_GROUPS, REGIONS
+from ASPECTSLib.evaluation.agreement import Compared
 from ASPECTSLib.evaluation.readings import Reader
 from ASPECTSLib.report.agreement_figures import (
     bland_altman_png,
@@ -68,7 +68,7 @@ def _curves(compared: Compared, program: Reader) -> dict[str, tuple[np.ndarray, 
     strength = program.probabilities(compared.cases)
     curves = {}
     for group in _CURVES:
-        chosen = [region.code in GROUPS[group] for region in REGIONS]
+        chosen = [region.code in REGION_GROUPS[group] for region in REGIONS]
         known = (np.isfinite(truth) & np.isfinite(strength))[:, chosen]
         positive, values = truth[:, chosen][known] > 0, strength[:, chosen][known]
         if min(positive.sum(), (~positive).sum()) < MIN_GROUP:

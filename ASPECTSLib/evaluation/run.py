@@ -14,7 +14,6 @@ from ASPECTSLib import __version__
 from ASPECTSLib.batch.case_table import NAME_COLUMNS, read_rows
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, InputRefusedError, UsageError
 from ASPECTSLib.evaluation.agreement import (
-    CUT,
     Compared,
     clinical_table,
     each_score_table,
@@ -32,6 +31,7 @@ from ASPECTSLib.evaluation.tables import Table, attempt
 from ASPECTSLib.io.tables import is_unknown
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.staging import check_output, publish, staging_folder
+from ASPECTSLib.statistics.agreement import LOW_SCORE
 from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates
 from ASPECTSLib.statistics.estimates import Estimate
 
@@ -63,7 +63,7 @@ class EvaluationOptions:
     """
 
     reference: str | None = None
-    cut: int = CUT
+    cut: int = LOW_SCORE
     beside: Sequence[Path] = ()
     masks: Path | None = None
     clinical: Path | None = None

@@ -13,6 +13,10 @@ SCORE_BINS = ((0, 3), (4, 7), (8, 10))
 """Classes of ASPECTS, first and last score of each: large, middle and small infarcts."""
 
 
+LOW_SCORE = 6
+"""A score of at most this is low, as in table 1 of Cao 2022 (doi:10.1002/hbm.25845)."""
+
+
 def agreement_within(first: ArrayLike, second: ArrayLike, distance: float = 0.0) -> Proportion:
     """Return the share of patients whose two scores differ by no more than a distance, with Wilson's interval.
 

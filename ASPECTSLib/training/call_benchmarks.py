@@ -11,11 +11,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS, RegionCode
+from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGION_GROUPS, REGIONS
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.inference.card import Metric, ModelFile
 from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.statistics.agreement import LOW_SCORE
 from ASPECTSLib.statistics.bland_altman import limits_of_agreement
 from ASPECTSLib.statistics.clustered import clustered_area, clustered_share
 from ASPECTSLib.statistics.estimates import Estimate
@@ -36,19 +37,6 @@ from ASPECTSLib.training.unseen import HELD_OUT, required_data
 
 PATIENTS = CallPatients(infarcted=100, healthy=100, stream=TEST, seed=2026)
 """Half of them without infarct."""
-
-GROUPS: Mapping[str, tuple[RegionCode, ...]] = MappingProxyType(
-    {code.value: (code,) for code in RegionCode}
-    | {
-        "all": tuple(RegionCode),
-        "cortical": tuple(c for c in RegionCode if c.value.startswith("M")),
-        "subcortical": tuple(c for c in RegionCode if not c.value.startswith("M")),
-    }
-)
-"""Rows of table 1 of Cao 2022 (doi:10.1002/hbm.25845), both sides together."""
-
-LOW_SCORE = 6
-"""A score of at most this is low, as in that table."""
 
 _HALF = len(REGIONS) // 2
 
@@ -179,7 +167,7 @@ def metrics_of(name: str, method: str, outcome: Outcome) -> Iterator[Metric]:
     """Return what a card says of a method: each row of table 1 of Cao 2022, and the agreement of the scores."""
     found = outcome.methods[method]
     make = _maker(name, method, len(found.calls))
-    for group in GROUPS:
+    for group in REGION_GROUPS:
         for measure, estimate in group_measures(found, group).items():
             yield make(f"{group}, {measure}", estimate)
     for measure, estimate in total_measures(found).items():
@@ -194,7 +182,7 @@ def group_measures(found: Compared, group: str) -> dict[str, Estimate]:
 
     Those that are not defined are left out: nothing is affected, or everything.
     """
-    chosen = [region.code in GROUPS[group] for region in REGIONS]
+    chosen = [region.code in REGION_GROUPS[group] for region in REGIONS]
     truth, called = found.truth[:, chosen], found.called[:, chosen]
     probability = found.probability[:, chosen]
     measures = {

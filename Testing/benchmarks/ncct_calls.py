@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ASPECTSLib.atlas.regions import REGION_GROUPS
 from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.reliability_figure import ReliabilityPoint, reliability_png
@@ -26,7 +27,6 @@ from ASPECTSLib.statistics.reliability import (
     reliability,
 )
 from ASPECTSLib.training.call_benchmarks import (
-    GROUPS,
     PATIENTS,
     Compared,
     Outcome,
@@ -70,7 +70,7 @@ def print_regions(method: str, found: Compared) -> None:
     """Print table 1."""
     print(f"\n{method}, n = {len(found.calls)}")
     print(f"{'region':12}" + "".join(f"{measure:24}" for measure in MEASURES))
-    for group in GROUPS:
+    for group in REGION_GROUPS:
         measures = group_measures(found, group)
         print(f"{group:12}" + "".join(f"{cell(measures.get(m)):24}" for m in MEASURES))
 

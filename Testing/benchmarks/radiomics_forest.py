@@ -59,13 +59,13 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.methods import CLASSICAL
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import infarct_fractions
+from ASPECTSLib.statistics.agreement import LOW_SCORE
 from ASPECTSLib.statistics.diagnostic import diagnose
 from ASPECTSLib.statistics.roc import MIN_GROUP, Direction, area, marker
 from ASPECTSLib.statistics.thresholds import region_thresholds
 from ASPECTSLib.systems.head_ct import HeadCt
 from ASPECTSLib.training.calibrate import RULE
 from ASPECTSLib.training.call_benchmarks import (
-    LOW_SCORE,
     PATIENTS,
     Caller,
     Compared,
