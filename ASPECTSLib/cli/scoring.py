@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ASPECTSLib.methods import AUTO, METHOD_NAMES
-
 if TYPE_CHECKING:
     from ASPECTSLib.systems.study import ScoreOptions
 
@@ -17,9 +15,9 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ScoreOptions` but the age, which is a patient's, and whether there is a picture."""
     parser.add_argument(
         "--method",
-        default=AUTO,
+        default="auto",
         metavar="NAME",
-        help=f"auto (default) takes the best for the scan; by name: {', '.join(METHOD_NAMES[1:])}",
+        help="auto (default) takes the best for the scan; a name that is none is answered with all of them",
     )
     parser.add_argument(
         "--regions",
