@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from ASPECTSLib.errors import ExitCode
+from ASPECTSLib.process_tree import kill_group, own_group
 
 KILLED, CRASHED, NOT_STARTED = "PROCESS_KILLED", "PROCESS_FAILED", "NOT_STARTED"
 """Codes of a child that ended without words of its own, or that never ran."""
@@ -137,7 +136,7 @@ class ChildProcess:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            **_groupOfItsOwn(),
+            **own_group(),
         )
         self._reader = threading.Thread(target=self._readLines, daemon=True)
         self._reader.start()
@@ -204,7 +203,7 @@ class ChildProcess:
     def cancel(self) -> None:
         """End the child and all processes that it started."""
         if self.exitCode() is None:  # a launcher may be gone before what it runs
-            _killGroup(self._process)
+            kill_group(self._process)
         self._process.stdin.close()  # which ends a child that the kill did not reach
         self._reader.join(_END_S)
         with suppress(subprocess.TimeoutExpired):
@@ -220,19 +219,3 @@ class ChildProcess:
             return self._lines.get_nowait()
         except Empty:
             return None
-
-
-def _groupOfItsOwn() -> dict[str, int | bool]:
-    """Return the options that make a child the head of its own group, without a console window."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {"start_new_session": True}
-
-
-def _killGroup(process: subprocess.Popen[str]) -> None:
-    if sys.platform == "win32":
-        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-        subprocess.run(command, check=False, capture_output=True)
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import ASPECTSLib
 from ASPECTSLib.batch.task import Stopped, Task
 from ASPECTSLib.batch.worker import READY, STOPPED
 from ASPECTSLib.errors import ErrorCode, ResourceError
+from ASPECTSLib.process_tree import kill_group, own_group
 from ASPECTSLib.progress import Progress
 
 _MODULE = "ASPECTSLib.batch.worker"
@@ -74,7 +74,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            **_group_of_its_own(),
+            **own_group(),  # Ctrl-C is for the program that started it
         )
         self.is_ready = self._answer() == {"answer": READY}
 
@@ -94,7 +94,8 @@ class Worker:
 
     def end(self) -> None:
         """End it now, whatever it does; twice does no harm."""
-        _kill_group(self._process)
+        if self._process.poll() is None:
+            kill_group(self._process)
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()
@@ -216,22 +217,3 @@ def _next(done: SimpleQueue[Finished | None], progress: Progress) -> Finished:
             )
             raise ResourceError(ErrorCode.WORKER_LOST, message)
         return finished
-
-
-def _group_of_its_own() -> dict[str, int | bool]:
-    """Return the options that make a worker the head of its own group: Ctrl-C is for the program that started it."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {"start_new_session": True}
-
-
-def _kill_group(process: subprocess.Popen[str]) -> None:
-    """Kill a process and what it started: PythonSlicer starts the interpreter proper."""
-    if process.poll() is not None:
-        return
-    if sys.platform == "win32":
-        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-        subprocess.run(command, check=False, capture_output=True)
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
