@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+MAX_AGE_YEARS = 130.0
+"""Nobody is older."""
+
 
 class AgeGroup(StrEnum):
     """Age groups, in whole years, both ends included."""
@@ -36,3 +39,12 @@ def age_group(age_years: float) -> AgeGroup:
         if age_years < group.limits_years[1] + 1:
             return group
     return AgeGroup.FROM_70
+
+
+def age_of(text: str) -> float | None:
+    """Return an age in years as a person wrote it; None for what is no age."""
+    try:
+        age_years = float(text)
+    except ValueError:
+        return None
+    return age_years if 0 <= age_years <= MAX_AGE_YEARS else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ASPECTSLib.atlas.age_groups import MAX_AGE_YEARS, age_of
 from ASPECTSLib.batch.cases import Case, Refusal
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.io.modality import Modality
@@ -20,8 +20,6 @@ SCAN_COLUMN, AGE_COLUMN, SERIES_COLUMN = "scan", "age", "series"
 KIND_COLUMNS: Mapping[str, Modality] = {m.value.lower(): m for m in Modality}
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
-
-_MAX_AGE_YEARS = 130.0
 
 
 def read_case_table(path: Path) -> list[Case]:
@@ -93,7 +91,7 @@ def _case(
     return Case(
         name=name,
         scans={} if problem else scans,
-        age_years=None if problem or is_unknown(age) else float(age),
+        age_years=None if problem or is_unknown(age) else age_of(age),
         series=row.get(SERIES_COLUMN) or None,
         refusal=Refusal(ErrorCode.COHORT_INVALID, f"line {line}: {problem}") if problem else None,
     )
@@ -109,14 +107,6 @@ def _problem(
     if None in scans and len(scans) > 1:
         return f"expected {SCAN_COLUMN} or scans by kind, got both"
     age = row.get(AGE_COLUMN, "")
-    if not is_unknown(age) and not _is_age(age):
-        return f"expected an age of 0 to {_MAX_AGE_YEARS:.0f} years, got {age[:20]!r}"
+    if not is_unknown(age) and age_of(age) is None:
+        return f"expected an age of 0 to {MAX_AGE_YEARS:.0f} years, got {age[:20]!r}"
     return None
-
-
-def _is_age(cell: str) -> bool:
-    try:
-        age = float(cell)
-    except ValueError:
-        return False
-    return math.isfinite(age) and 0 <= age <= _MAX_AGE_YEARS

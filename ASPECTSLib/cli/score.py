@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ASPECTSLib.atlas.age_groups import MAX_AGE_YEARS, age_of
 from ASPECTSLib.cli.console import Console, end_with_standard_input, interruptible
 from ASPECTSLib.cli.scans import add_scan_arguments, check_scan_arguments, read_scans
 from ASPECTSLib.cli.scoring import add_scoring_arguments, options_of
@@ -14,8 +15,6 @@ from ASPECTSLib.errors import ExitCode
 
 if TYPE_CHECKING:
     from ASPECTSLib.report.result import StudyResult
-
-_MAX_AGE_YEARS = 130.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -80,11 +79,8 @@ def summary(result: StudyResult, folder: Path) -> str:
 
 
 def _age(text: str) -> float:
-    try:
-        age_years = float(text)
-    except ValueError:
-        age_years = -1.0
-    if not 0 <= age_years <= _MAX_AGE_YEARS:
-        message = f"expected an age of 0 to {_MAX_AGE_YEARS:.0f} years, got {text}"
+    age_years = age_of(text)
+    if age_years is None:
+        message = f"expected an age of 0 to {MAX_AGE_YEARS:.0f} years, got {text}"
         raise argparse.ArgumentTypeError(message)
     return age_years
