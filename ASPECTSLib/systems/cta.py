@@ -27,7 +27,6 @@ from ASPECTSLib.evidence import (
 from ASPECTSLib.geometry import (
     CanonicalVolume,
     Volume,
-    canonicalize,
     crop,
     expand,
     paste,
@@ -36,9 +35,7 @@ from ASPECTSLib.geometry import (
 )
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO
-from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.contrast_agent import require_contrast
-from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import Findings, compose_result
 from ASPECTSLib.report.cta_warnings import cta_warnings
@@ -56,8 +53,9 @@ from ASPECTSLib.scoring.cta import (
     vessels_of,
 )
 from ASPECTSLib.scoring.support_vectors import SupportVectors, read_machines
+from ASPECTSLib.systems.head_ct import map_head_ct
 from ASPECTSLib.systems.no_go import NoGo, look_for_no_go
-from ASPECTSLib.systems.region_atlas import AtlasRegions, find_by_atlas
+from ASPECTSLib.systems.region_atlas import AtlasRegions
 from ASPECTSLib.systems.study import (
     ScoredStudy,
     ScoreOptions,
@@ -163,12 +161,8 @@ def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHea
     CancelledError
         If the work was cancelled.
     """
-    progress.stage("checking", 0.05)
-    in_hu, notes = to_hounsfield(scan.volume)
-    canonical = canonicalize(in_hu)
-    jump_notes = check_continuity(canonical.volume)
-    age_years = scan.age_years if options.age_years is None else options.age_years
-    by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
+    mapped = map_head_ct(scan, options, progress)
+    canonical, by_atlas = mapped.canonical, mapped.by_atlas
     prepared = by_atlas.found.prepared
     require_contrast(prepared.volume, prepared.mask)
     progress.stage("scoring", 0.80)
@@ -182,7 +176,7 @@ def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHea
         evidence=evidence.leaving_out(no_go.left_out),
         no_go=no_go,
         vessels=vessels,
-        notes=scan.notes + notes + jump_notes,
+        notes=mapped.notes,
     )
 
 

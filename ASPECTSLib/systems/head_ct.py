@@ -112,13 +112,8 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
     CancelledError
         If the work was cancelled.
     """
-    progress.stage("checking", 0.05)
-    in_hu, notes = to_hounsfield(scan.volume)
-    canonical = canonicalize(in_hu)
-    jump_notes = check_continuity(canonical.volume)
-    age_years = scan.age_years if options.age_years is None else options.age_years
-    by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
-    found = by_atlas.found
+    mapped = map_head_ct(scan, options, progress)
+    canonical, found = mapped.canonical, mapped.by_atlas.found
     refuse_contrast(found.prepared.volume, found.prepared.mask)
     key_slices = check_key_slices(canonical.volume, found.labels.array, progress)
     progress.stage("scoring", 0.80)
@@ -132,9 +127,29 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
         evidence=gathered.leaving_out(no_go.left_out),
         no_go=no_go,
         key_slices=key_slices,
-        notes=scan.notes + notes + jump_notes,
-        by_atlas=by_atlas,
+        notes=mapped.notes,
+        by_atlas=mapped.by_atlas,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class MappedCt:
+    """A CT of the head, with contrast agent or without, in HU and in the image frame, and its regions."""
+
+    canonical: CanonicalVolume
+    by_atlas: AtlasRegions
+    notes: tuple[ScanNote, ...]
+
+
+def map_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> MappedCt:
+    """Check a CT of the head and find its regions; errors as `prepare_head_ct`."""
+    progress.stage("checking", 0.05)
+    in_hu, notes = to_hounsfield(scan.volume)
+    canonical = canonicalize(in_hu)
+    jump_notes = check_continuity(canonical.volume)
+    age_years = scan.age_years if options.age_years is None else options.age_years
+    by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
+    return MappedCt(canonical, by_atlas, scan.notes + notes + jump_notes)
 
 
 def difference_map(head: HeadCt) -> Volume:
