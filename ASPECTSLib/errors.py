@@ -123,5 +123,5 @@ class CancelledError(ASPECTSError):
 
     exit_code = ExitCode.CANCELLED
 
-    def __init__(self) -> None:
-        super().__init__(ErrorCode.CANCELLED, "cancelled; nothing was written")
+    def __init__(self, message: str = "cancelled; nothing was written") -> None:
+        super().__init__(ErrorCode.CANCELLED, message)

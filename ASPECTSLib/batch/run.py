@@ -99,7 +99,7 @@ class BatchCancelledError(CancelledError):
 
     def __init__(self, folder: Path) -> None:
         message = f"cancelled; finished cases are kept in {folder.name}, and the same command with --resume goes on"
-        ASPECTSError.__init__(self, ErrorCode.CANCELLED, message)
+        super().__init__(message)
 
 
 class Workers(Protocol):

@@ -9,7 +9,7 @@ from ASPECTSLib.batch.records import Record
 from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.staging import replace_file
-from ASPECTSLib.report.table import COLUMNS, region_row
+from ASPECTSLib.report.table import COLUMNS, number_cell, region_row
 
 CASES_TABLE, REGIONS_TABLE = "cases.csv", "regions.csv"
 
@@ -84,25 +84,21 @@ def _result_cells(result: StudyResult) -> dict[str, str]:
     return {
         "modality": result.input.modality,
         "method": result.method.name,
-        "age_years": _number(result.input.age_years, 1),
+        "age_years": number_cell(result.input.age_years, 1),
         "score": _count(aspects.score),
         "side": aspects.side or "",
         "left": _count(aspects.left),
         "right": _count(aspects.right),
         "affected": "; ".join(affected),
         "unsure": "; ".join(unsure),
-        "core_ml": _number(core.volume_ml, _ML_DECIMALS),
-        "core_adc620_ml": _number(core.volume_adc620_ml, _ML_DECIMALS),
+        "core_ml": number_cell(core.volume_ml, _ML_DECIMALS),
+        "core_adc620_ml": number_cell(core.volume_adc620_ml, _ML_DECIMALS),
         "severity": core.severity or "",
         "edited": "yes" if result.is_edited else "no",
         "warnings": "; ".join(dict.fromkeys(w.code for w in result.quality.warnings)),
-        "seconds": _number(sum(result.timings_s.values()), 1),
+        "seconds": number_cell(sum(result.timings_s.values()), 1),
     }
 
 
 def _count(value: int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "" if value is None else f"{value:.{decimals}f}"

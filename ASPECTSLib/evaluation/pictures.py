@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGION_GROUPS, REGIONS
 from ASPECTSLib.evaluation.agreement import Compared
@@ -85,11 +86,16 @@ def _reliability(compared: Compared, program: Reader) -> list[ReliabilityPoint]:
     truth = compared.reference.calls(compared.cases)
     said = program.probabilities(compared.cases)
     known = np.isfinite(truth) & np.isfinite(said)
-    if not known.any():
-        return []
+    return reliability_points(said[known], truth[known] > 0) if known.any() else []
+
+
+def reliability_points(
+    probabilities: NDArray[np.float64], truth: NDArray[np.bool_]
+) -> list[ReliabilityPoint]:
+    """Return the table of `ASPECTSLib.statistics.reliability.reliability` as points to be drawn."""
     return [
         ReliabilityPoint(
             one.predicted, one.observed.value, one.observed.low, one.observed.high, one.observed.n
         )
-        for one in reliability(said[known], truth[known] > 0)
+        for one in reliability(probabilities, truth)
     ]

@@ -35,12 +35,12 @@ def region_row(region: RegionInfo) -> list[str]:
         region.region,
         region.side,
         _flag(region.affected),
-        _number(region.probability, 2),
+        number_cell(region.probability, 2),
         _flag(region.unsure),
-        _number(region.volume_ml, 1),
-        _number(region.infarct_fraction, 2),
-        _number(region.median, 1),
-        _number(region.contralateral_median, 1),
+        number_cell(region.volume_ml, 1),
+        number_cell(region.infarct_fraction, 2),
+        number_cell(region.median, 1),
+        number_cell(region.contralateral_median, 1),
         region.evidence,
         _flag(override.affected if override else None),
         override.by if override else "",
@@ -53,6 +53,7 @@ def _flag(value: bool | None) -> str:
     return "" if value is None else ("yes" if value else "no")
 
 
-def _number(value: float | None, decimals: int) -> str:
+def number_cell(value: float | None, decimals: int) -> str:
+    """Return a number as a cell; empty for None."""
     # Adding zero turns -0.0 into 0.0, which would differ between mirrored scans.
     return "" if value is None else f"{round(value, decimals) + 0.0:.{decimals}f}"

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ASPECTSLib.errors import (
-    ASPECTSError,
     CancelledError,
     ErrorCode,
     OutputError,
@@ -57,7 +56,7 @@ class RunCancelledError(CancelledError):
         message = (
             f"cancelled; the run is kept in {folder}, and the same command with --resume goes on"
         )
-        ASPECTSError.__init__(self, ErrorCode.CANCELLED, message)
+        super().__init__(message)
 
 
 def check_run(recipe: Recipe, folder: Path, *, resume: bool) -> None:

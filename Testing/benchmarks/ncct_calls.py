@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ASPECTSLib.atlas.regions import REGION_GROUPS
+from ASPECTSLib.evaluation.pictures import reliability_points
 from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.reliability_figure import ReliabilityPoint, reliability_png
@@ -24,7 +25,6 @@ from ASPECTSLib.statistics.estimates import Estimate
 from ASPECTSLib.statistics.reliability import (
     brier_score,
     expected_calibration_error,
-    reliability,
 )
 from ASPECTSLib.training.call_benchmarks import (
     PATIENTS,
@@ -99,12 +99,7 @@ def compare_with_first(methods: Mapping[str, Compared]) -> None:
 
 def points_of(found: Compared) -> list[ReliabilityPoint]:
     """Return the reliability table of a method's probabilities as points."""
-    return [
-        ReliabilityPoint(
-            row.predicted, row.observed.value, row.observed.low, row.observed.high, row.observed.n
-        )
-        for row in reliability(found.probability, found.truth)
-    ]
+    return reliability_points(found.probability, found.truth)
 
 
 def cell(estimate: Estimate | None) -> str:
