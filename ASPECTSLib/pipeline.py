@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.device import AUTO as AUTO_DEVICE
+from ASPECTSLib.device import CPU, computing_on
+from ASPECTSLib.errors import ErrorCode, ResourceError, UsageError
 from ASPECTSLib.io.scan import Modality, Scan
 from ASPECTSLib.methods import (
     ATLAS_REGISTRATION,
@@ -76,14 +78,16 @@ def score_study(
     InputRefusedError
         If the scan is not one that can be scored.
     UsageError
-        USAGE if an atlas was named, and the scan is no head CT.
+        USAGE if an atlas was named, and the scan is no head CT; DEVICE_NOT_FOUND if the device is not here.
+    ResourceError
+        If PyTorch or a model is missing or damaged, or GPU_MEMORY if a GPU asked for by name is full.
     CancelledError
         If the work was cancelled.
     """
     options, progress = options or ScoreOptions(), progress or Progress()
     method = method_for(options.method, {scan.modality or Modality.NCCT})
     _refuse_atlas_elsewhere(options, method)
-    study = SYSTEMS[method.name](scan, options, progress)
+    study = _compute(SYSTEMS[method.name], scan, options, progress)
     progress.check()
     return _with_reason(study, method.reason) if options.method == AUTO else study
 
@@ -119,6 +123,21 @@ def score_to_folder(
     progress = progress or Progress()
     study = score_study(scan, options, progress)
     return write_study(study.result, study.images, folder, progress, picture=picture)
+
+
+def _compute(
+    system: System, scan: Scan, options: ScoreOptions, progress: Progress
+) -> ScoredStudy:
+    """Compute on the device of the options, or on the CPU where `auto` took a GPU that is full."""
+    try:
+        with computing_on(options.device):
+            return system(scan, options, progress)
+    except ResourceError as error:
+        if error.code is not ErrorCode.GPU_MEMORY or options.device != AUTO_DEVICE:
+            raise
+    progress.stage("the GPU is full: once more on the CPU", 0.0)
+    with computing_on(CPU):
+        return system(scan, options, progress)
 
 
 def _refuse_atlas_elsewhere(options: ScoreOptions, method: Method) -> None:

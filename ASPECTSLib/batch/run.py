@@ -150,6 +150,7 @@ def score_cohort(
     is_path = isinstance(source, (str, Path))
     cases = find_cases(Path(source)) if is_path else with_folders(source)
     shown = {**options_to_dict(options), "picture": batch.picture}
+    del shown["device"]  # results are the same on each
     check_folder(output, shown, resume=batch.resume)
     with working_in(output):
         write_manifest(output, Path(source).name if is_path else "", shown, cases)

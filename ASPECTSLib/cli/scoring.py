@@ -48,6 +48,12 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="on DWI let the network see the mirror image, too: twice as slow",
     )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto (default) computes on a GPU where there is one; cpu, cuda, or cuda:1 of several",
+    )
     parser.add_argument("--no-picture", action="store_true", help="leave out report.png")
 
 
@@ -62,6 +68,7 @@ def options_of(arguments: argparse.Namespace) -> ScoreOptions:
         regions=RegionSource(arguments.regions),
         mirroring=arguments.mirroring,
         registration=RegistrationRoute(arguments.registration),
+        device=arguments.device,
         atlas=None if arguments.atlas is None else str(arguments.atlas.absolute()),
     )
     if arguments.affected_fraction is not None:

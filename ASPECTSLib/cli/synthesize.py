@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ASPECTSLib.cli.console import Console, interruptible
+from ASPECTSLib.device import AUTO, find_device
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -177,14 +178,13 @@ def _require(met: bool, expected: str, got: object) -> None:
 def _plan(arguments: argparse.Namespace) -> CohortPlan:
     from ASPECTSLib.io.modality import Modality
     from ASPECTSLib.synthesis.cohort import CohortPlan
-    from ASPECTSLib.training.distributed import find_device
 
     return CohortPlan(
         cases=arguments.n,
         seed=arguments.seed,
         modalities=tuple(Modality(name.upper()) for name in arguments.modality.split(",")),
         patients=_patients(arguments),
-        device=str(find_device(arguments.device or "auto")),
+        device=find_device(arguments.device or AUTO),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from ASPECTSLib.device import current_device
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, ResourceError, UsageError
 from ASPECTSLib.inference.card import (
     CARD_SUFFIX,
@@ -178,11 +179,12 @@ def load_weights(model: ModelFile) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def load_network(model: ModelFile, device: torch.device | str = "cpu") -> nn.Module:
+def load_network(model: ModelFile, device: torch.device | str | None = None) -> nn.Module:
     """Load a model as a network in evaluation mode, its numbers in 32 bits.
 
-    The same file on the same device is read once in a process and the network shared: it is to be looked through, not
-    changed. Torch's random numbers are those that they would be without this call.
+    It lies on the device that is given, or else on that of `ASPECTSLib.device.computing_on`. The same file on the same
+    device is read once in a process and the network shared: it is to be looked through, not changed. Torch's random
+    numbers are those that they would be without this call.
 
     Raises
     ------
@@ -199,7 +201,7 @@ def load_network(model: ModelFile, device: torch.device | str = "cpu") -> nn.Mod
     except OSError:
         written = None  # reading it says why
     options = f"{card.architecture} {sorted(card.options.items())}"
-    return _network(_Wanted((path, written, card.sha256, options, str(device)), model))
+    return _network(_Wanted((path, written, card.sha256, options, str(device or current_device())), model))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from ASPECTSLib.device import current_device
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.progress import Progress
@@ -60,7 +61,7 @@ def deform(
     route: RegistrationRoute,
     progress: Progress,
 ) -> Mapping:
-    """Deform the atlas to a scan by a resolved route, on the CPU.
+    """Deform the atlas to a scan by a resolved route; torch computes on the device of `ASPECTSLib.device.computing_on`.
 
     Parameters
     ----------
@@ -74,11 +75,15 @@ def deform(
     import torch
 
     from ASPECTSLib.registration import torch_deformable
+    from ASPECTSLib.registration.settings import DeformableSettings
 
     # Steps are many and small: more threads gain nothing, and on busy cores they wait for each other for minutes.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return torch_deformable.register_deformable(fixed, moving, matrix, progress=progress)
+        settings = DeformableSettings(device=current_device())
+        return torch_deformable.register_deformable(
+            fixed, moving, matrix, settings, progress=progress
+        )
     finally:
         torch.set_num_threads(threads)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ASPECTSLib.atlas.regions import AFFECTED_FRACTION
 from ASPECTSLib.delineation import Delineation, RegionSource
+from ASPECTSLib.device import AUTO as AUTO_DEVICE
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.geometry import CanonicalVolume
 from ASPECTSLib.inference.card import ModelFile
@@ -39,6 +40,8 @@ class ScoreOptions:
         Folder of an atlas of the user's own, for head CT; that which ships when left out.
     registration
         Who deforms the atlas to a head CT.
+    device
+        Where networks and registration compute, a name of `ASPECTSLib.device.find_device`.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class ScoreOptions:
     mirroring: bool = False
     atlas: str | None = None
     registration: RegistrationRoute = RegistrationRoute.AUTO
+    device: str = AUTO_DEVICE
 
     def __post_init__(self) -> None:
         check_method(self.method)

@@ -11,6 +11,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ASPECTSLib.device import find_device
 from ASPECTSLib.training.options import require
 
 
@@ -90,9 +91,9 @@ def join_cluster(device: str) -> Iterator[Cluster]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Cluster(find_device(device))
+        yield Cluster(torch.device(find_device(device)))
         return
-    place = find_device(device)
+    place = torch.device(find_device(device))
     if place.type == "cuda":
         place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(place)
@@ -101,26 +102,3 @@ def join_cluster(device: str) -> Iterator[Cluster]:
         yield Cluster(place, distributed.get_rank(), size)
     finally:
         distributed.destroy_process_group()
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is a GPU where there is one.
-
-    Raises
-    ------
-    UsageError
-        RECIPE_INVALID if there is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    there = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    kind, _, index = name.partition(":")
-    number = int(index) if index.isdigit() else 0 if not index else -1
-    is_there = 0 <= number < there.get(kind, 0)
-    devices = ", ".join(f"{kind} ({count})" for kind, count in there.items() if count)
-    require(is_there, "device", f"auto or one that is here: {devices}", name)
-    return torch.device(name)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ASPECTSLib.device import find_device
 from ASPECTSLib.errors import (
     CancelledError,
     ErrorCode,
@@ -24,7 +25,6 @@ from ASPECTSLib.inference.weights import export_model
 from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.training.checkpoint import read_checkpoint
-from ASPECTSLib.training.distributed import find_device
 from ASPECTSLib.training.lessons import Lesson, begin_with
 from ASPECTSLib.training.model_card import RunFacts, card_fields
 from ASPECTSLib.training.options import require

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ASPECTSLib import __version__
+from ASPECTSLib.device import find_device
 from ASPECTSLib.inference.asymmetry_inputs import PAIRS
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.infarct_inputs import INFARCT_SPACING_MM
@@ -26,7 +27,6 @@ from ASPECTSLib.inference.inputs import (
 )
 from ASPECTSLib.inference.slice_finder_inputs import STACK_SPACING_MM, WINDOWS_HU
 from ASPECTSLib.inference.slice_inputs import BRAIN_WINDOW_HU, STROKE_WINDOW_HU
-from ASPECTSLib.training.distributed import find_device
 from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 from ASPECTSLib.training.lessons import Lesson
 from ASPECTSLib.training.slice_finder_view import STACK_SHAPE
@@ -152,7 +152,7 @@ def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
 
 
 def _device(name: str) -> str:
-    device = find_device(name)
+    device = torch.device(find_device(name))
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"

@@ -10,12 +10,15 @@ from axis_orders import reordered
 from head_phantoms import dice
 from numpy.typing import NDArray
 
+from ASPECTSLib import pipeline
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
+from ASPECTSLib.device import current_device
 from ASPECTSLib.errors import (
     CancelledError,
     ContentRefusedError,
     ErrorCode,
     InputRefusedError,
+    ResourceError,
     UsageError,
 )
 from ASPECTSLib.geometry import Volume, canonicalize
@@ -327,3 +330,41 @@ def test_files_on_disk_are_those_of_the_study(small_scan, small_study, written):
     regions = read_image(folder / "regions.nii.gz")
     np.testing.assert_array_equal(regions.array, small_study.images.regions.array)
     np.testing.assert_allclose(regions.affine, small_scan.affine, atol=1e-4)
+
+
+def devices_taken(monkeypatch, device, *, is_full):
+    """Score with a system that notes the device, on a machine with a GPU; return the devices and what came."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name in ("allow_tf32", "deterministic"):
+        monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
+    taken = []
+
+    def system(*_arguments):
+        taken.append(current_device())
+        if is_full and taken[-1] == "cuda":
+            raise torch.OutOfMemoryError
+        raise ContentRefusedError(ErrorCode.NO_BRAIN, "it came to an end")
+
+    monkeypatch.setattr(pipeline, "SYSTEMS", {"classical": system})
+    error = ResourceError if is_full and device == "cuda" else ContentRefusedError
+    scan = Scan(Volume(np.zeros((2, 2, 2), np.float32), np.eye(4)), ("scan.nii.gz",))
+    with pytest.raises(error) as caught:
+        score_study(scan, ScoreOptions("classical", device=device))
+    return taken, caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("device", "is_full", "taken", "code"),
+    [
+        ("auto", False, ["cuda"], ErrorCode.NO_BRAIN),
+        ("cpu", False, ["cpu"], ErrorCode.NO_BRAIN),
+        ("auto", True, ["cuda", "cpu"], ErrorCode.NO_BRAIN),
+        ("cuda", True, ["cuda"], ErrorCode.GPU_MEMORY),
+    ],
+)
+def test_a_gpu_is_taken_where_there_is_one_and_a_full_one_left_for_the_cpu(
+    monkeypatch, device, is_full, taken, code
+):
+    assert devices_taken(monkeypatch, device, is_full=is_full) == (taken, code)

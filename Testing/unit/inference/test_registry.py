@@ -14,6 +14,7 @@ from model_phantoms import ARRAYS, card_fields, write_model
 
 import ASPECTSLib
 from ASPECTSLib.errors import ErrorCode, ResourceError, UsageError
+from ASPECTSLib.inference import registry
 from ASPECTSLib.inference.registry import (
     MODELS_FOLDER,
     find_model,
@@ -247,6 +248,17 @@ def test_a_network_is_loaded_in_full_precision_for_evaluation(torch, tmp_path, t
     for name, tensor in network.state_dict().items():
         assert np.array_equal(tensor.numpy(), ARRAYS[name])
     assert torch.equal(network.grid, torch.arange(3.0))
+
+
+@pytest.mark.usefixtures("torch", "tiny_architecture")
+def test_a_network_lies_on_the_device_that_is_chosen(tmp_path, monkeypatch):
+    write_model(tmp_path)
+    model = find_model("tiny", [tmp_path])
+    monkeypatch.setattr(registry, "current_device", lambda: "meta")  # a device that every torch has
+    on_meta = load_network(model)
+    assert {parameter.device.type for parameter in on_meta.parameters()} == {"meta"}
+    assert {p.device.type for p in load_network(model, "cpu").parameters()} == {"cpu"}
+    assert load_network(model) is on_meta
 
 
 @pytest.mark.usefixtures("tiny_architecture")

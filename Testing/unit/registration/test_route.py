@@ -82,3 +82,14 @@ def test_torch_registers_with_one_thread_and_gives_the_others_back(monkeypatch):
 
 
 MESSAGE = "stopped in the midst of it"
+
+
+def test_torch_deforms_on_the_device_that_is_chosen(monkeypatch):
+    pytest.importorskip("torch")
+    from ASPECTSLib.registration import route, torch_deformable
+
+    monkeypatch.setattr(
+        torch_deformable, "register_deformable", lambda *given, **_: given[3].device
+    )
+    monkeypatch.setattr(route, "current_device", lambda: "cuda:1")
+    assert deform(HEAD, HEAD, np.eye(4), TORCH, Progress()) == "cuda:1"

@@ -7,7 +7,7 @@ from training_problems import Unreadable
 
 from ASPECTSLib.errors import ErrorCode, FileRefusedError, UsageError
 from ASPECTSLib.training.batches import CaseIndices, StepIndices, collate, load_batches
-from ASPECTSLib.training.distributed import Cluster, find_device, join_cluster
+from ASPECTSLib.training.distributed import Cluster, join_cluster
 
 CPU = torch.device("cpu")
 
@@ -94,15 +94,3 @@ def test_a_process_alone_has_no_others_to_ask(monkeypatch):
         assert cluster.any(True)
         assert not cluster.any(False)
         assert cluster.total(torch.ones(2)).tolist() == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("name", ["cuda:99", "gpu", "cpu:1", "cuda:first", ""])
-def test_a_device_that_is_not_here_is_refused(name):
-    with pytest.raises(UsageError, match="device: expected auto or one that is here: cpu"):
-        find_device(name)
-
-
-def test_the_best_device_is_found():
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert find_device("auto").type == expected
-    assert find_device("cpu").type == "cpu"
