@@ -12,7 +12,7 @@ import numpy as np
 
 from ASPECTSLib import __version__
 from ASPECTSLib.atlas.regions import RegionCode
-from ASPECTSLib.atlases.evaluation import Evaluation, Pair
+from ASPECTSLib.atlases.evaluation import Evaluation, Pair, Refusal
 from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.statistics.estimates import LEVEL, Estimate
 
@@ -124,10 +124,19 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     advantage = evaluation.advantage()
     if advantage is not None:
         lines.append(f"Dice of atlas with raters less raters with each other: {_words(advantage)}")
-    for refusal in evaluation.refusals:
-        lines.append(
-            f"! {refusal.case} ({', '.join(refusal.readers)}): {refusal.message} [{refusal.code}]"
-        )
+    return lines + _refusal_lines(evaluation.refusals)
+
+
+def _refusal_lines(refusals: Sequence[Refusal]) -> list[str]:
+    """Return why cases were left out, a line for all that were for one reason."""
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for refusal in refusals:
+        reason = ", ".join(refusal.readers), refusal.message, str(refusal.code)
+        reasons.setdefault(reason, []).append(refusal.case)
+    lines = []
+    for (readers, message, code), cases in reasons.items():
+        others = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+        lines.append(f"! {cases[0]}{others} ({readers}): {message} [{code}]")
     return lines
 
 

@@ -16,6 +16,10 @@ LABELS_NAME = "regions"
 """Name of the label map in the folder of a case, as `aspects score` and `aspects synthesize` write it."""
 
 
+# Of `ASPECTSLib.batch`, which stands above this layer.
+_COHORT_FILE, _CASES_FOLDER = "cohort.json", "cases"
+
+
 def find_label_maps(folder: Path) -> Mapping[str, tuple[Path, ...]]:
     """Find the label maps of a folder.
 
@@ -23,6 +27,7 @@ def find_label_maps(folder: Path) -> Mapping[str, tuple[Path, ...]]:
     ----------
     folder
         With CASE.nii.gz, or CASE/regions.nii.gz, or CASE/*/regions.nii.gz, for each case; other formats of images, too.
+        Or the results of `aspects batch`.
 
     Returns
     -------
@@ -38,7 +43,8 @@ def find_label_maps(folder: Path) -> Mapping[str, tuple[Path, ...]]:
         message = f"expected a folder of label maps, got no folder named {folder.name}"
         raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
     found: dict[str, tuple[Path, ...]] = {}
-    for path in sorted(folder.iterdir()):
+    is_cohort = (folder / _COHORT_FILE).is_file() and (folder / _CASES_FOLDER).is_dir()
+    for path in sorted((folder / _CASES_FOLDER if is_cohort else folder).iterdir()):
         name = path.name if path.is_dir() else image_stem(path)
         files = _in_case(path) if path.is_dir() else (path,) if name else ()
         if name and files:

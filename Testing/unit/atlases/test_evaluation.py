@@ -160,6 +160,16 @@ def test_a_missing_file_costs_only_the_pairs_with_that_reader(readers):
     ]
 
 
+def test_cases_that_are_left_out_for_one_reason_take_one_line(readers):
+    mapped, raters = readers
+    for case in ("b", "c"):
+        (raters["two"] / f"{case}.nii.gz").unlink()
+    lines = evaluation_lines(evaluated(mapped, raters))
+    assert [line for line in lines if line.startswith("!")] == [
+        "! b and 1 more (two): expected a label map, got none [FILE_NOT_FOUND]"
+    ]
+
+
 def test_a_damaged_file_is_refused_with_its_code(readers):
     mapped, raters = readers
     (raters["one"] / "a.nii.gz").write_bytes(b"no image")

@@ -28,6 +28,12 @@ def test_files_results_and_cohorts_are_found(tmp_path, labels):
     assert find_label_maps(tmp_path) == {"a": (flat,), "b": (result,), "c": (cohort,)}
 
 
+def test_the_results_of_a_cohort_are_taken(tmp_path, labels):
+    result = written(tmp_path / "cases" / "a" / "regions.nii.gz", labels)
+    (tmp_path / "cohort.json").write_text("{}", encoding="utf-8")
+    assert find_label_maps(tmp_path) == {"a": (result,)}
+
+
 def test_a_case_with_several_maps_is_refused_when_it_is_read(tmp_path, labels):
     for modality in ("cta", "ncct"):
         written(tmp_path / "a" / modality / "regions.nii.gz", labels)
