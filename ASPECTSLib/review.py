@@ -24,6 +24,7 @@ from ASPECTSLib.evidence import (
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
 from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO, CTP_CBF, DWI_UNET3D, NCCT_DANET, NCCT_UNET
+from ASPECTSLib.preprocessing.head_part import head_of
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
@@ -78,7 +79,7 @@ def prepare_review(result: StudyResult, scan: Volume, compared: Volume) -> Revie
         tissue = canonical.reorder(compared.array) == COMPARED
         fraction = float(result.method.options["affected_fraction"])
         return ReviewedScan(canonical, SignalEvidence(canonical.volume, tissue, fraction))
-    canonical = canonicalize(to_hounsfield(scan)[0])
+    canonical = head_of(canonicalize(to_hounsfield(scan)[0]))
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
     # What was left out may rest on regions that were edited since: the map is the truth.
     selection = middle_slices(canonical.reorder(compared.array), count)

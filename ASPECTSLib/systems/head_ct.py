@@ -18,6 +18,7 @@ from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.contrast_agent import refuse_contrast
+from ASPECTSLib.preprocessing.head_part import head_of
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import Findings
@@ -39,8 +40,10 @@ class HeadCt:
     ----------
     scan
         As it was given.
+    in_hu
+        The same in HU.
     canonical
-        The same in HU, in the image frame.
+        Its head, in the image frame.
     found
         Its regions.
     evidence
@@ -56,6 +59,7 @@ class HeadCt:
     """
 
     scan: Scan
+    in_hu: Volume
     canonical: CanonicalVolume
     found: Delineation
     evidence: DensityEvidence
@@ -122,6 +126,7 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
     no_go = look_for_no_go(found, gathered)
     return HeadCt(
         scan=scan,
+        in_hu=mapped.in_hu,
         canonical=canonical,
         found=found,
         evidence=gathered.leaving_out(no_go.left_out),
@@ -134,8 +139,21 @@ def prepare_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> He
 
 @dataclass(frozen=True, eq=False)
 class MappedCt:
-    """A CT of the head, with contrast agent or without, in HU and in the image frame, and its regions."""
+    """A CT of the head, with contrast agent or without, and its regions.
 
+    Parameters
+    ----------
+    in_hu
+        As it was given, in HU.
+    canonical
+        Its head, in the image frame.
+    by_atlas
+        The regions.
+    notes
+        Of reader and checks.
+    """
+
+    in_hu: Volume
     canonical: CanonicalVolume
     by_atlas: AtlasRegions
     notes: tuple[ScanNote, ...]
@@ -145,11 +163,11 @@ def map_head_ct(scan: Scan, options: ScoreOptions, progress: Progress) -> Mapped
     """Check a CT of the head and find its regions; errors as `prepare_head_ct`."""
     progress.stage("checking", 0.05)
     in_hu, notes = to_hounsfield(scan.volume)
-    canonical = canonicalize(in_hu)
+    canonical = head_of(canonicalize(in_hu))
     jump_notes = check_continuity(canonical.volume)
     age_years = scan.age_years if options.age_years is None else options.age_years
     by_atlas = find_by_atlas(canonical.volume, options, age_years, progress)
-    return MappedCt(canonical, by_atlas, scan.notes + notes + jump_notes)
+    return MappedCt(in_hu, canonical, by_atlas, scan.notes + notes + jump_notes)
 
 
 def difference_map(head: HeadCt) -> Volume:
@@ -198,7 +216,7 @@ def images_of(head: HeadCt, called: Called) -> StudyImages:
     compared = compared_map(head.evidence, head.found.prepared.volume, grid)
     infarct = None if called.infarct is None else restore(called.infarct.array.astype("uint8"))
     return StudyImages(
-        scan=restore(grid.array),
+        scan=head.in_hu,
         regions=restore(head.found.labels.array),
         heatmap=restore(called.heatmap.array),
         compared=restore(compared.array),

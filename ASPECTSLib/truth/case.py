@@ -124,7 +124,8 @@ def write_truth(truth: Truth, atlas: Atlas, folder: Path, *, picture: bool = Tru
     scan = folder / mapped.modality.value.lower()
     scan.mkdir()
     for name, array in _arrays(truth).items():
-        write_image(mapped.canonical.restore(array), scan / name)
+        # Below the head, which is all that is kept of a scan, there is air in the image and nothing in the maps.
+        write_image(mapped.canonical.restore(array, fill=array.min()), scan / name)
     (folder / TABLE_FILE).write_text(truth_csv(truth), encoding="utf-8", newline="")
     text = json.dumps(truth_record(truth, atlas), indent=1, allow_nan=False, ensure_ascii=False)
     (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8", newline="")

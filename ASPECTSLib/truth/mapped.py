@@ -19,6 +19,7 @@ from ASPECTSLib.preprocessing.continuity import check_continuity
 from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
 from ASPECTSLib.preprocessing.diffusion_content import check_diffusion
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
+from ASPECTSLib.preprocessing.head_part import head_of
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.systems.brain_volume import check_brain_volume
@@ -84,7 +85,7 @@ def map_ct(scan: Scan, atlas: Atlas, source: RegionSource, progress: Progress) -
         If the scan is no head CT, or not whole; LOW_REGISTRATION_QUALITY if the atlas does not fit.
     """
     in_hu, notes = to_hounsfield(scan.volume)
-    canonical = canonicalize(in_hu)
+    canonical = head_of(canonicalize(in_hu))
     notes = (*scan.notes, *notes, *check_continuity(canonical.volume))
     found = delineate(canonical.volume, atlas, source, progress)
     _refuse_misfit(found)

@@ -90,6 +90,25 @@ def test_restore_brings_back_the_grid_as_it_was_given(order, flips):
 
 
 @pytest.mark.parametrize(("order", "flips"), AXIS_ORDERS)
+def test_slices_that_are_left_out_come_back_as_zeros(order, flips):
+    given = reordered(asymmetric_volume(), order, flips)
+    whole = canonicalize(given)
+    part = whole.from_slice(1).from_slice(1)
+    assert np.array_equal(part.volume.array, whole.volume.array[2:])
+    assert np.array_equal(part.reorder(given.array), part.volume.array)
+    restored = part.restore(part.volume.array)
+    assert np.array_equal(restored.affine, given.affine)
+    again = whole.reorder(restored.array)
+    assert np.array_equal(again[2:], whole.volume.array[2:])
+    assert not again[:2].any()
+    assert np.array_equal(part.volume.spacing_mm, whole.volume.spacing_mm)
+    centre_ijk = (np.array(part.volume.size) - 1) / 2
+    assert np.allclose(apply_affine(part.volume.affine, centre_ijk), 0.0)
+    for index in range(len(part.volume.array)):
+        assert part.restore_slice(index) == whole.restore_slice(index + 2)
+
+
+@pytest.mark.parametrize(("order", "flips"), AXIS_ORDERS)
 def test_a_canonical_slice_is_found_again_in_the_volume_as_it_was_given(order, flips):
     given = reordered(asymmetric_volume(), order, flips)
     canonical = canonicalize(given)
