@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
 from ASPECTSLib.errors import CancelledError
 from ASPECTSLib.progress import Progress
@@ -47,32 +48,42 @@ class Console:
             self._write_line({"error": {"code": str(code), "message": message}})
             return
         self._close_line()
-        print(f"aspects: {message} [{code}]", file=sys.stderr, flush=True)
+        _print(f"aspects: {message} [{code}]", sys.stderr)
 
     def show(self, text: str) -> None:
         """Show a result."""
         self._close_line()
-        print(text, flush=True)
+        _print(text, sys.stdout)
 
     def _show_bar(self, stage: str, fraction: float) -> None:
         filled = round(fraction * _BAR_WIDTH)
         line = f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {fraction:4.0%} {stage}"
         if sys.stderr.isatty():
-            print(f"\r{line:<{_LINE_WIDTH}}", end="", file=sys.stderr, flush=True)
+            _print(f"\r{line:<{_LINE_WIDTH}}", sys.stderr, end="")
             self._line_is_open = True
             if fraction >= 1.0:
                 self._close_line()
         else:
-            print(line, file=sys.stderr, flush=True)
+            _print(line, sys.stderr)
 
     def _close_line(self) -> None:
         if self._line_is_open:
-            print(file=sys.stderr, flush=True)
+            _print("", sys.stderr)
         self._line_is_open = False
 
     @staticmethod
     def _write_line(content: dict[str, object]) -> None:
-        print(json.dumps(content), file=sys.stderr, flush=True)
+        _print(json.dumps(content), sys.stderr)
+
+
+def _print(text: str, stream: TextIO, end: str = "\n") -> None:
+    """Print at once; where the reader has gone, as `head` does when it has seen enough, the work goes on unseen."""
+    try:
+        print(text, file=stream, end=end, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def end_with_standard_input() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from contextlib import redirect_stderr
 
 from ASPECTSLib.cli.console import Console
@@ -55,3 +57,24 @@ def test_words_of_any_language_are_json(capsys):
     assert json.loads(line) == {
         "error": {"code": "NO_IMAGES", "message": 'no images in "Schädel"\n'}
     }
+
+
+def test_work_goes_on_where_nobody_reads_what_it_says():
+    lines = (
+        "import sys",
+        "from ASPECTSLib.cli.console import Console",
+        "console = Console(as_json=False)",
+        "console.show('first')",
+        "sys.stdin.read()",  # until the reader has gone
+        "for _ in range(3):",
+        "    console.show('result')",
+        "    console.show_progress('stage', 0.5)",
+        "sys.exit(4)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as process:
+        assert process.stdout.readline().strip() == b"first"
+        process.stdout.close()
+        process.stdin.close()
+        assert process.wait() == 4
