@@ -109,8 +109,9 @@ def _complete(
         if {image, labels} <= there:
             return _Files(folder / image, folder / labels)
     image, labels = next((pair for pair in choices if set(pair) & there), choices[0])
-    missing = ", ".join(name for name in (image, labels) if name not in there)
-    message = f"expected all files of the age group {group.value}, but {missing} is missing"
+    missing = [name for name in (image, labels) if name not in there]
+    words = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    message = f"expected all files of the age group {group.value}, but {words}"
     raise FileRefusedError(ErrorCode.FILE_NOT_FOUND, message)
 
 

@@ -18,16 +18,16 @@ from ASPECTSLib.atlases.groupwise import (
     Template,
     TemplateSums,
     add_case,
+    denoised,
     inverse_of,
     mean_shift_mm,
     mean_template,
     sharpened,
-    symmetric,
     symmetrised,
     to_mean_shape,
-    vote,
 )
 from ASPECTSLib.atlases.registration_route import RegisterHeads, register_heads
+from ASPECTSLib.atlases.voting import count_votes, decide, moved_votes
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, OutputError, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.preprocessing.midplane import Midplane
@@ -42,6 +42,9 @@ SHAPE_STEP = 0.25
 """Share of the way to the mean shape that the template is moved in an iteration (Avants et al. 2010).
 
 A registration that favours one of its images by 0.4 mm would carry the template away by as much each time."""
+
+RECIPE = 2
+"""Goes up with every change of what comes out, for a stopped run never to go on with another program's work."""
 
 _VERSION = "1"
 _ALIGNING = 0.15  # share of the work before the first iteration
@@ -58,7 +61,7 @@ class BuildOptions:
     iterations
         Of registration and averaging; the paper has four.
     sharpen
-        Whether each new template is sharpened by its Laplacian.
+        Whether each new template is sharpened by its Laplacian, and the last one freed of the noise that this raises.
 
     Raises
     ------
@@ -285,20 +288,21 @@ def _affine_mean(names: Sequence[str], work: _Work) -> Template:
 
 def _iterate(names: Sequence[str], template: Template, number: int, work: _Work) -> BuildStep:
     """Register all cases to a template and return the next one; what an earlier run has done is taken up."""
-    sums = _kept_sums(number, work)
+    sums, is_last = _kept_sums(number, work), number == work.options.iterations
     share = (1 - _ALIGNING) / work.options.iterations
     for position in range(sums.count, len(names)):
         done = _ALIGNING + share * (number - 1 + position / len(names))
         title = f"iteration {number} of {work.options.iterations}, case {position + 1}"
         work.progress.stage(f"{title} of {len(names)}", done)
         one = work.case(names[position])
-        mapping = work.register(template.image, one.case.fixed, one.to_case, work.progress)
+        images = template.image, one.case.fixed
+        mapping = work.register(*images, one.to_case, work.progress, closely=is_last)
         add_case(sums, one.case, mapping, work.grid)
-        if number == work.options.iterations:
+        if is_last:
             labels = warp(one.case.labels, mapping, work.regions_grid, labels=True)
             work.keep(f"labels-{names[position]}", {"labels": labels.array})
         work.keep(f"sums-{number}", asdict(sums))
-    return _next_template(sums, work)
+    return _next_template(sums, work, is_last=is_last)
 
 
 def _kept_sums(number: int, work: _Work) -> TemplateSums:
@@ -308,13 +312,17 @@ def _kept_sums(number: int, work: _Work) -> TemplateSums:
     return TemplateSums(**{**kept, "count": int(kept["count"])})
 
 
-def _next_template(sums: TemplateSums, work: _Work) -> BuildStep:
+def _next_template(sums: TemplateSums, work: _Work, *, is_last: bool) -> BuildStep:
     mean, shift_mm = mean_template(sums, work.grid), mean_shift_mm(sums)
     template = symmetrised(to_mean_shape(mean, SHAPE_STEP * shift_mm))
+    if work.options.sharpen:
+        template = sharpened(template)
+        # Not before the last: heads were registered a little worse to smoother templates.
+        template = symmetrised(denoised(template) if is_last else template)
     inside = mean.brain.array > 0.5
     spread_mm = sums.spread_mm / sums.count
     return BuildStep(
-        template=symmetrised(sharpened(template)) if work.options.sharpen else template,
+        template=template,
         shift_mm=shift_mm,
         mean_shift_mm=float(np.linalg.norm(shift_mm, axis=-1)[inside].mean()),
         mean_spread_mm=float(spread_mm[inside].mean()),
@@ -323,12 +331,11 @@ def _next_template(sums: TemplateSums, work: _Work) -> BuildStep:
 
 
 def _regions(names: Sequence[str], last: BuildStep, work: _Work) -> Volume:
-    """Let the cases vote on the regions of the last template, and move these to the mean shape."""
+    """Let the cases vote on the regions of the last template, moved to the mean shape."""
     maps = (work.read(f"labels-{name}")["labels"].astype(np.uint8) for name in names)
-    voted = vote(maps, work.regions_grid)
+    votes = count_votes(maps, work.regions_grid)
     to_mean = inverse_of(SHAPE_STEP * last.shift_mm, work.grid)
-    moved = warp(voted, to_mean, voted, labels=True)
-    return voted.with_array(symmetric(moved.array.astype(np.uint8), voted))
+    return decide(moved_votes(votes, to_mean, work.regions_grid), work.regions_grid)
 
 
 def _packed(one: _Aligned) -> Arrays:

@@ -15,7 +15,7 @@ from ASPECTSLib.atlas.age_groups import AgeGroup
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import Level, RegionCode
 from ASPECTSLib.atlas.template_atlas import ALL_AGES, TemplateAtlas, write_template_atlas
-from ASPECTSLib.atlases.build import BuildOptions, BuiltAtlas, LeftOut, build_atlas
+from ASPECTSLib.atlases.build import RECIPE, BuildOptions, BuiltAtlas, LeftOut, build_atlas
 from ASPECTSLib.atlases.build_cases import BuildCase
 from ASPECTSLib.atlases.build_figures import build_pngs
 from ASPECTSLib.atlases.build_store import store_for
@@ -72,7 +72,8 @@ def build_groups(
     progress: Progress,
 ) -> dict[Group, BuiltAtlas]:
     """Build an atlas of each group of cases; what is done is kept in a folder for a stopped run to go on."""
-    record = {**options.record(), "registration": route().value, "base": dict(base.sha256)}
+    made_by = {"recipe": RECIPE, "registration": route().value, "base": dict(base.sha256)}
+    record = {**options.record(), **made_by}
     built: dict[Group, BuiltAtlas] = {}
     for group, cases in groups.items():
         done = len(built) / len(groups)

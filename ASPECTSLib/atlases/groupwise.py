@@ -8,7 +8,6 @@ own mirror image.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlases.build_cases import PreparedCase
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.io.images import to_sitk
@@ -25,6 +23,8 @@ from ASPECTSLib.registration.mapping import Mapping, warp
 
 _INVERSE_ITERATIONS = 12
 _MIN_COVERED = 0.25  # of the cases: a place that fewer scans show is left out of the template
+_DIFFUSION_STEP, _DIFFUSION_STEPS = 0.0625, 10  # steps of up to 0.125 are stable at 2 mm
+_CONDUCTANCE = 2.0
 _X = np.array([-1.0, 1.0, 1.0])  # of a vector in the mirror image
 
 
@@ -114,6 +114,23 @@ def sharpened(template: Template) -> Template:
     return Template(template.image.with_array(sharp), template.brain)
 
 
+def denoised(template: Template) -> Template:
+    """Return a template without the noise that few heads leave and sharpening raises; edges stay.
+
+    Curvature-driven diffusion (Whitaker 1994), which stops at edges. A median of 3 x 3 x 3 voxels takes thin sulci as
+    well: on nine synthetic heads the regions lost up to 0.004 Dice by it, by this 0.001.
+    """
+    image = sitk.CurvatureAnisotropicDiffusion(
+        to_sitk(_continued(template.image)),
+        timeStep=_DIFFUSION_STEP,
+        conductanceParameter=_CONDUCTANCE,
+        numberOfIterations=_DIFFUSION_STEPS,
+    )
+    inside = template.image.array > 0
+    smooth = np.where(inside, sitk.GetArrayFromImage(image), 0).astype(np.float32)
+    return Template(template.image.with_array(smooth), template.brain)
+
+
 def _continued(image: Volume) -> Volume:
     """Go on beyond the brain with the nearest values of its rim, which is no edge of the tissue."""
     outside = image.array <= 0
@@ -168,31 +185,6 @@ def inverse_of(shift_mm: NDArray[np.float64], grid: Volume) -> Mapping:
             axis=-1,
         )
     return Mapping(np.eye(4), inverse, grid)
-
-
-def vote(maps: Iterable[NDArray[np.uint8]], grid: Volume) -> Volume:
-    """Return the label that most cases and mirror images have at each place; of equals, the background or the lower.
-
-    Parameters
-    ----------
-    maps
-        Labels 0 to 20 of each case on the grid of the regions.
-    grid
-        Of the regions, symmetric about x = 0.
-    """
-    votes = np.zeros((len(REGIONS) + 1, grid.array.size), np.uint16)
-    places = np.arange(grid.array.size)
-    for labels in maps:
-        for one in (labels, swap_sides(labels[..., ::-1])):
-            votes[one.ravel(), places] += 1
-    winners = votes.argmax(axis=0).astype(np.uint8).reshape(grid.array.shape)
-    return grid.with_array(symmetric(winners, grid))
-
-
-def symmetric(labels: NDArray[np.uint8], grid: Volume) -> NDArray[np.uint8]:
-    """Return labels whose left half is the mirror image of the right one, to the last voxel."""
-    x = grid.affine[0, 3] + grid.affine[0, 0] * np.arange(grid.size[0])
-    return np.where(x < 0, swap_sides(labels[..., ::-1]), labels)
 
 
 def displacement_on(mapping: Mapping, grid: Volume) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,29 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.mapping import Mapping
 from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
+from ASPECTSLib.registration.settings import DeformableSettings, Level
 
-RegisterHeads = Callable[[Volume, Volume, NDArray[np.float64], Progress], Mapping]
-"""Takes fixed, moving, the 4x4 affine from fixed to moving points, and progress."""
+CLOSE = DeformableSettings(levels=(Level(60, 6.0, 3.0), Level(40, 6.0, 2.0)))
+"""Half as stiff, and twice as many steps: carries the regions of single heads to a template a little better.
+
+Five synthetic heads that an atlas of eight was not built from: mean Dice 0.865 instead of 0.862. To carry regions of a
+template to a scan it is worse (0.853): there nothing is averaged that would take away what single sulci do."""
+
+
+class RegisterHeads(Protocol):
+    """Deforms one brain to another, on top of an affine registration."""
+
+    def __call__(
+        self,
+        fixed: Volume,
+        moving: Volume,
+        matrix: NDArray[np.float64],
+        progress: Progress,
+        *,
+        closely: bool = False,
+    ) -> Mapping:
+        """Return the mapping; see `register_heads`."""
+        ...
 
 
 def route() -> RegistrationRoute:
@@ -22,7 +42,12 @@ def route() -> RegistrationRoute:
 
 
 def register_heads(
-    fixed: Volume, moving: Volume, matrix: NDArray[np.float64], progress: Progress
+    fixed: Volume,
+    moving: Volume,
+    matrix: NDArray[np.float64],
+    progress: Progress,
+    *,
+    closely: bool = False,
 ) -> Mapping:
     """Deform one brain to another, on top of an affine registration, by the best registration that is there.
 
@@ -34,10 +59,13 @@ def register_heads(
         4x4 affine matrix from fixed to moving points, RAS mm.
     progress
         Asked for cancellation between iterations.
+    closely
+        Whether single heads are brought as close to a template as may be, where many are averaged afterwards;
+        SimpleITK has no such choice.
 
     Returns
     -------
     Mapping
         From fixed to moving points.
     """
-    return deform(fixed, moving, matrix, route(), progress)
+    return deform(fixed, moving, matrix, route(), progress, CLOSE if closely else None)

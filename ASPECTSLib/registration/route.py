@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -14,6 +15,7 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import deformable
 from ASPECTSLib.registration.mapping import Mapping
+from ASPECTSLib.registration.settings import DeformableSettings
 
 
 class RegistrationRoute(StrEnum):
@@ -60,6 +62,7 @@ def deform(
     matrix: NDArray[np.float64],
     route: RegistrationRoute,
     progress: Progress,
+    settings: DeformableSettings | None = None,
 ) -> Mapping:
     """Deform the atlas to a scan by a resolved route; torch computes on the device of `ASPECTSLib.device.computing_on`.
 
@@ -69,21 +72,22 @@ def deform(
         As in `deformable.register_deformable`.
     route
         As `resolve_route` gives it.
+    settings
+        Of torch; those for a scan when left out. SimpleITK has no others, and the device is not theirs to choose.
     """
     if route is RegistrationRoute.SIMPLEITK:
         return deformable.register_deformable(fixed, moving, matrix, progress)
     import torch
 
     from ASPECTSLib.registration import torch_deformable
-    from ASPECTSLib.registration.settings import DeformableSettings
 
     # Steps are many and small: more threads gain nothing, and on busy cores they wait for each other for minutes.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        settings = DeformableSettings(device=current_device())
+        chosen = replace(settings or DeformableSettings(), device=current_device())
         return torch_deformable.register_deformable(
-            fixed, moving, matrix, settings, progress=progress
+            fixed, moving, matrix, chosen, progress=progress
         )
     finally:
         torch.set_num_threads(threads)

@@ -113,7 +113,7 @@ def _prepare(fixed: Volume, moving: Volume, sigma_mm: float, device: str) -> _Im
         to_ras,
         fields.normalised_from_ras(moving),
         slopes.to(device),
-        middle[:, 0].double().cpu().numpy(),
+        middle[:, 0].cpu().double().numpy(),
         monomials,
     )
 
@@ -155,8 +155,8 @@ def _normal_equations(
     """Return the 12x12 matrix and the right side for a change that comes before the matrix."""
     per_mm = images.to_slopes @ slopes.flatten(1)
     columns = (per_mm[:, None] * images.monomials).flatten(0, 1)
-    normal = (columns @ columns.T).double().cpu().numpy()
-    right = (columns @ residual.flatten()).double().cpu().numpy()
+    normal = (columns @ columns.T).cpu().double().numpy()
+    right = (columns @ residual.flatten()).cpu().double().numpy()
     # A direction in which nothing changes, as across a single slice, stays as it is.
     return normal + np.eye(12) * np.finfo(np.float32).eps * np.trace(normal), right
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ASPECTSLib import delineation
-from ASPECTSLib.atlas.regions import RegionCode, Side, region_of, swap_sides
+from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
 from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices
@@ -16,8 +16,10 @@ from ASPECTSLib.pipeline import ScoreOptions, score_study
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.route import RegistrationRoute
+from ASPECTSLib.scoring.overlap import region_dice
 
 IC_RIGHT = region_of(RegionCode.IC, Side.RIGHT).label
+MOST_LOST_BY_INFARCT = 0.03  # Dice of a side
 SHA256 = "0" * 64
 MODELS = tuple(
     SimpleNamespace(name=name, card=SimpleNamespace(sha256=SHA256))
@@ -68,6 +70,16 @@ def test_registration_asks_no_network(registered):
     assert registered.source is RegionSource.REGISTRATION
     assert registered.models == ()
     assert registered.agreement is None
+
+
+def test_an_infarct_does_not_pull_the_regions_of_its_side_away(registered, synthetic_patient):
+    truth = canonicalize(synthetic_patient.regions).volume
+    dice = region_dice(registered.labels.array, truth.array)
+    by_side = {
+        side: np.mean([dice[r.label - 1] for r in REGIONS if r.side is side]) for side in Side
+    }
+    assert {region.side for region in synthetic_patient.affected} == {Side.LEFT}
+    assert by_side[Side.LEFT] > by_side[Side.RIGHT] - MOST_LOST_BY_INFARCT
 
 
 @pytest.mark.usefixtures("no_models")

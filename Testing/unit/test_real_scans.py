@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from reference_cases import load_reference_cases
 
+from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.scan import read_scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
@@ -36,6 +38,17 @@ def test_mapped_regions_overlap_the_reference_regions(cases, name):
     scores = region_dice(canonicalize(regions).volume.array, case.regions)
     assert scores.mean() >= 0.72
     assert scores.min() >= 0.40
+
+
+@pytest.mark.parametrize("name", ["sub001", "sub002"])
+def test_registered_regions_of_the_infarcts_side_overlap_as_those_of_the_healthy_side(cases, name):
+    case = cases[name]
+    options = ScoreOptions(method="classical", regions=RegionSource.REGISTRATION)
+    regions = score_study(read_scan(case.aligned_path), options).images.regions
+    scores = region_dice(canonicalize(regions).volume.array, case.regions)
+    infarct = {REGIONS[label - 1].side for label in case.affected}
+    is_infarcted = np.array([region.side in infarct for region in REGIONS])
+    assert scores[is_infarcted].mean() >= scores[~is_infarcted].mean() - 0.03
 
 
 @pytest.mark.parametrize("folder", ["ct-normal", "ct-gantry-tilt", "ct-and-dwi"])

@@ -112,6 +112,10 @@ def test_a_missing_group_is_refused_with_its_name(published, kind):
     assert error.code is ErrorCode.FILE_NOT_FOUND
     assert "age group 50-69" in error.message
     assert f"SGL_{kind}_50_69.nii.gz is missing" in error.message
+    for left in published.glob("SGL_*_50_69.nii.gz"):
+        left.unlink()
+    both = "SGL_image_50_69.nii.gz and SGL_label_50_69.nii.gz are missing"
+    assert both in refusal(published).message
 
 
 def test_another_spacing_is_refused(published):

@@ -114,7 +114,7 @@ def test_a_stopped_build_goes_on_to_the_same_atlas(cases, atlas, tmp_path):
     store = store_for(tmp_path / "work", cases[1:], options.record())
     calls = []
 
-    def stopping(*arguments):
+    def stopping(*arguments, **_):
         calls.append(1)
         if len(calls) == 5:
             raise CancelledError
@@ -128,6 +128,17 @@ def test_a_stopped_build_goes_on_to_the_same_atlas(cases, atlas, tmp_path):
     assert len(calls) - calls_before == 2
     assert np.array_equal(resumed.atlas.template.array, whole.atlas.template.array)
     assert np.array_equal(resumed.atlas.regions.array, whole.atlas.regions.array)
+
+
+def test_only_the_last_iteration_registers_closely(cases, atlas):
+    seen = []
+
+    def watched(*arguments, closely):
+        seen.append(closely)
+        return affine_only(*arguments)
+
+    build_atlas(cases[1:], atlas, BuildOptions(iterations=2), Progress(), register=watched)
+    assert seen == [False] * 3 + [True] * 3
 
 
 def test_other_options_keep_their_work_apart(cases, tmp_path):

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from head_phantoms import ellipsoid, grid_points
 
-from ASPECTSLib.atlas.regions import swap_sides
 from ASPECTSLib.atlases.entropy import image_entropy
 from ASPECTSLib.atlases.groupwise import (
     Template,
+    denoised,
     displacement_on,
     inverse_of,
     sharpened,
     to_mean_shape,
-    vote,
 )
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.registration.mapping import Mapping
@@ -73,22 +72,18 @@ def test_sharpening_raises_edges_inside_and_leaves_the_rim_alone():
     assert np.abs(sharp.image.array - template.image.array)[far_left].max() < 1.0
 
 
-def test_the_majority_wins_and_both_sides_vote_as_one():
-    maps = [np.zeros(SHAPE, np.uint8) for _ in range(3)]
-    for labels in maps[:2]:
-        labels[10:20, 10:20, 20:26] = 2
-        labels[10:20, 10:20, 7:13] = 12
-    maps[2][10:20, 10:20, 20:26] = 5
-    found = vote(maps, GRID).array
-    assert set(np.unique(found)) == {0, 2, 12}
-    assert np.array_equal(swap_sides(found[..., ::-1]), found)
-
-
-def test_of_as_many_votes_for_nothing_nothing_wins():
-    maps = [np.zeros(SHAPE, np.uint8) for _ in range(2)]
-    maps[0][10:20, 10:20, 20:26] = 2
-    maps[0][10:20, 10:20, 7:13] = 12
-    assert not vote(maps, GRID).array.any()
+def test_noise_goes_and_edges_stay():
+    clean, noisy = ball(), ball()
+    clean.image.array[:] = np.where(clean.image.array > 0, np.where(POINTS[..., 0] > 0, 35, 15), 0)
+    noise = np.random.default_rng(1).normal(0, 1.0, SHAPE)
+    noisy.image.array[:] = np.where(clean.image.array > 0, clean.image.array + noise, 0)
+    found = denoised(noisy).image.array
+    inside, edge = clean.image.array > 0, np.abs(POINTS[..., 0]) < 3
+    assert np.array_equal(found > 0, inside)
+    left = np.abs(found - clean.image.array)[inside & ~edge].mean()
+    assert left < 0.6 * np.abs(noise)[inside & ~edge].mean()
+    across = found[15, 20]
+    assert np.abs(np.diff(across[10:23])).max() > 15
 
 
 def test_a_displacement_on_its_own_grid_is_itself_and_an_affine_map_has_none():

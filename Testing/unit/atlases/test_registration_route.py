@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from ASPECTSLib.atlases.registration_route import register_heads, route
+from ASPECTSLib.atlases.registration_route import CLOSE, register_heads, route
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration import deformable
@@ -27,3 +27,15 @@ def test_with_torch_it_is_that_in_torch(monkeypatch):
     monkeypatch.setattr(torch_deformable, "register_deformable", lambda *_, **__: "torch's")
     assert route() == "torch"
     assert register_heads(HEAD, HEAD, np.eye(4), Progress()) == "torch's"
+
+
+def test_closely_is_with_settings_of_its_own(monkeypatch):
+    pytest.importorskip("torch")
+    from ASPECTSLib.registration import torch_deformable
+
+    monkeypatch.setattr(torch_deformable, "register_deformable", lambda *given, **_: given[3])
+    usual, close = (
+        register_heads(HEAD, HEAD, np.eye(4), Progress(), closely=closely)
+        for closely in (False, True)
+    )
+    assert close.levels == CLOSE.levels != usual.levels
