@@ -11,6 +11,7 @@ from ASPECTSLib.report.result import RegionInfo, StudyResult
 from ASPECTSLib.report.wording import (
     automatic_text,
     call_words,
+    contrast_lines,
     core_lines,
     core_text,
     method_text,
@@ -96,5 +97,8 @@ def _totals(study: StudyResult) -> str:
     text = _("right {right}, left {left}").format(right=aspects.right, left=aspects.left)
     if study.is_edited:
         text = f"{text}   ✎ {_('edited')}; {automatic_text(study)}"
-    more = core_lines(study.core)[1:]  # the first stands beside the score
+    more = [
+        *core_lines(study.core)[1:],  # the first stands beside the score
+        *contrast_lines(study.contrast),
+    ]
     return "\n".join(filter(None, [text, "; ".join(more)]))

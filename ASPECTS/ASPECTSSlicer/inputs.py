@@ -25,7 +25,11 @@ from ASPECTSSlicer.volumes import (
 
 _MODALITY_OF_KIND = {kind: Modality(kind.upper()) for kind in KINDS}
 _KIND_OF_MODALITY = {modality: kind for kind, modality in _MODALITY_OF_KIND.items()}
-_COMPANION_KINDS = tuple(_KIND_OF_MODALITY[modality] for modality in COMPANIONS)
+_FOLLOWERS = {
+    _KIND_OF_MODALITY[leader]: tuple(_KIND_OF_MODALITY[modality] for modality in modalities)
+    for leader, modalities in COMPANIONS.items()
+}
+_SHOWN_WITH_CBF = _FOLLOWERS["cbf"]  # few have these maps
 
 
 class Inputs:
@@ -43,11 +47,11 @@ class Inputs:
         self._ui, self._scene = ui, scene
         self._toolTips = {kind: self._selector(kind).toolTip for kind in KINDS}
         self._ageIsFromDicom = False
-        self._weighted: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._leaders: dict[str, slicer.vtkMRMLScalarVolumeNode | None] = {}
 
     def adopt(self, parameters: ASPECTSParameters) -> None:
         """Take choices as they come, with a scene: nothing is chosen to go with them."""
-        self._weighted = parameters.dwi
+        self._leaders = {kind: getattr(parameters, kind) for kind in _FOLLOWERS}
 
     def propose(
         self,
@@ -65,11 +69,9 @@ class Inputs:
         """
         if self.scan(parameters) is None:
             proposed = proposeVolumes(self._scene, _fileForInstance())
-        elif parameters.dwi is not None and arrived:
-            companions = companionsOf(parameters.dwi, _fileForInstance())
-            proposed = {kind: node for kind, node in companions.items() if node in arrived}
         else:
-            return
+            companions = self._companions(parameters) if arrived else {}
+            proposed = {kind: node for kind, node in companions.items() if node in arrived}
         used = used_inputs(parameters.method)
         for kind, node in proposed.items():
             if _MODALITY_OF_KIND[kind] in used and getattr(parameters, kind) is None:
@@ -78,7 +80,7 @@ class Inputs:
     def update(self, parameters: ASPECTSParameters) -> None:
         """Enable the scans that the method takes; the others say why not."""
         self._refuseOwnImages(parameters)
-        self._followWeighted(parameters)
+        self._followLeaders(parameters)
         used = used_inputs(parameters.method)
         for kind, modality in _MODALITY_OF_KIND.items():
             isUsed = modality in used
@@ -88,12 +90,15 @@ class Inputs:
                 reason = _("The method {method} does not take {kind}.")
             reason = reason.format(kind=modality.value, method=parameters.method)
             self._selector(kind).setToolTip(self._toolTips[kind] if isUsed else reason)
+        for kind in _SHOWN_WITH_CBF:
+            for widget in (self._selector(kind), getattr(self._ui, f"{kind}Label")):
+                widget.setVisible(parameters.cbf is not None)
         self._ui.ageLabel.setText(_("Age (DICOM)") if self._ageIsFromDicom else _("Age"))
 
     def forget(self) -> None:
         """Forget the patient: the scene goes."""
         self._ageIsFromDicom = False
-        self._weighted = None
+        self._leaders.clear()
 
     @staticmethod
     def release(parameters: ASPECTSParameters, node: slicer.vtkMRMLNode) -> None:
@@ -186,19 +191,32 @@ class Inputs:
 
     def _isTwice(self, parameters: ASPECTSParameters, method: Method) -> bool:
         given = self._given(parameters)
-        scored = given[method.inputs[0]]
-        return any(given.get(modality) is scored for modality in method.optional)
+        taken = [given[one].GetID() for one in (*method.inputs, *method.optional) if one in given]
+        return len(set(taken)) < len(taken)
 
-    def _followWeighted(self, parameters: ASPECTSParameters) -> None:
-        """Let ADC and b0 be those of the diffusion-weighted scan, when another one is chosen."""
-        weighted, former = parameters.dwi, self._weighted
-        if weighted is None or weighted is former or not hasVoxels(weighted):
-            return
-        self._weighted = weighted
-        companions = companionsOf(weighted, _fileForInstance())
-        for kind in _COMPANION_KINDS:
-            if former is not None or getattr(parameters, kind) is None:
-                setattr(parameters, kind, companions.get(kind))
+    def _followLeaders(self, parameters: ASPECTSParameters) -> None:
+        """Let what is measured with a scan be that of the chosen one, when another one is chosen."""
+        for kind, followers in _FOLLOWERS.items():
+            leader, former = getattr(parameters, kind), self._leaders.get(kind)
+            if leader is None or leader is former or not hasVoxels(leader):
+                continue
+            self._leaders[kind] = leader
+            companions = companionsOf(leader, _MODALITY_OF_KIND[kind], _fileForInstance())
+            for follower in followers:
+                if former is not None or getattr(parameters, follower) is None:
+                    setattr(parameters, follower, companions.get(follower))
+
+    @staticmethod
+    def _companions(
+        parameters: ASPECTSParameters,
+    ) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        """Return what was measured with the chosen scans."""
+        found = {}
+        for kind in _FOLLOWERS:
+            leader = getattr(parameters, kind)
+            if leader is not None:
+                found |= companionsOf(leader, _MODALITY_OF_KIND[kind], _fileForInstance())
+        return found
 
     @staticmethod
     def _refuseOwnImages(parameters: ASPECTSParameters) -> None:

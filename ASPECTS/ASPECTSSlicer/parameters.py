@@ -10,7 +10,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from ASPECTSLib.methods import METHOD_NAMES
 
 AGE_UNKNOWN, MAX_AGE = -1, 130
-KINDS = ("ncct", "cta", "dwi", "adc", "b0", "cbf")
+KINDS = ("ncct", "cta", "dwi", "adc", "b0", "cbf", "cbv", "tmax")
 """Names of the scans, as the fields below and the options of the command line."""
 
 
@@ -24,6 +24,8 @@ class ASPECTSParameters:
     adc: slicer.vtkMRMLScalarVolumeNode
     b0: slicer.vtkMRMLScalarVolumeNode
     cbf: slicer.vtkMRMLScalarVolumeNode
+    cbv: slicer.vtkMRMLScalarVolumeNode
+    tmax: slicer.vtkMRMLScalarVolumeNode
     method: Annotated[str, Choice(list(METHOD_NAMES))] = METHOD_NAMES[0]
     ageYears: Annotated[int, WithinRange(AGE_UNKNOWN, MAX_AGE)] = AGE_UNKNOWN
     heatmapOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.0

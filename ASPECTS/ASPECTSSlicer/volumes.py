@@ -24,8 +24,11 @@ ROLE_ATTRIBUTE = "ASPECTS.role"
 """Attribute of the nodes that hold a result; they are no scans."""
 
 PROPOSED = (Modality.NCCT, Modality.CTA, Modality.DWI, Modality.CBF)
-COMPANIONS = (Modality.ADC, Modality.B0)
-"""Proposed only with the diffusion-weighted scan that they were measured with."""
+COMPANIONS = {
+    Modality.DWI: (Modality.ADC, Modality.B0),
+    Modality.CBF: (Modality.CBV, Modality.TMAX),
+}
+"""Proposed only with the scan that they were measured with."""
 
 FileForInstance = Callable[[str], str]
 """Returns the path of the DICOM file with an instance UID, or an empty text; `fileForInstance` of Slicer's database."""
@@ -36,6 +39,10 @@ _AGE_KEYWORDS = ("PatientAge", "PatientBirthDate", "StudyDate")
 _KIND_KEYWORDS = ("ImageType", *B_VALUE_TAGS)
 # "b1000", "b = 0", and what Slicer adds where it splits a series: "for DiffusionBValue of 0"
 _B_VALUE_NAME = re.compile(r"\b(?:b ?=? ?|(?:diffusion)?b ?value ?(?:of|=)? ?)(\d+)\b")
+_MAP_NAMES = {
+    Modality.CBV: re.compile(r"\br?cbv\b|blood volume"),
+    Modality.TMAX: re.compile(r"\bt ?max\b"),
+}  # no method scores these, so the library's rules do not tell them
 _SAME_PLACE_MM = 5.0  # of the edges of scans of one acquisition
 
 
@@ -87,7 +94,7 @@ def proposeVolumes(
     Returns
     -------
     dict
-        Nodes by "ncct", "cta", "dwi", "adc", "b0" and "cbf"; kinds without a volume are left out.
+        Nodes by "ncct", "cta", "dwi", "adc", "b0", "cbf", "cbv" and "tmax"; kinds without a volume are left out.
     """
     kinds = [(kindOf(volumeNode, fileForInstance), volumeNode) for volumeNode in _scans(scene)]
     found = [(kind, volumeNode) for kind, volumeNode in kinds if kind in PROPOSED]
@@ -95,27 +102,35 @@ def proposeVolumes(
         return {}
     study = _studyItem(found[-1][1])
     proposed = {kind: node for kind, node in found if _studyItem(node) == study}
-    if Modality.DWI in proposed:
-        weighted = proposed[Modality.DWI]
-        proposed |= {
-            kind: node
-            for kind, node in kinds
-            if kind in COMPANIONS and _isOfOneAcquisition(node, weighted)
-        }
-    return {kind.value.lower(): node for kind, node in proposed.items()}
+    named = {kind.value.lower(): node for kind, node in proposed.items()}
+    for leader in proposed.keys() & COMPANIONS.keys():
+        named |= companionsOf(proposed[leader], leader, fileForInstance)
+    return named
 
 
 def companionsOf(
-    dwiNode: slicer.vtkMRMLScalarVolumeNode, fileForInstance: FileForInstance | None = None
+    leaderNode: slicer.vtkMRMLScalarVolumeNode,
+    leader: Modality,
+    fileForInstance: FileForInstance | None = None,
 ) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
-    """Return what was measured with a diffusion-weighted scan, the latest of each kind, by "adc" and "b0".
+    """Return what was measured with a scan, the latest of each kind, such as "adc" and "b0" of diffusion.
 
     It belongs to the same study, and lies at the same place.
+
+    Parameters
+    ----------
+    leaderNode
+        The scan.
+    leader
+        What it shows, one of `COMPANIONS`.
+    fileForInstance
+        As for `kindOf`.
     """
     found = {}
-    for node in _scans(dwiNode.GetScene()):
-        kind = kindOf(node, fileForInstance)
-        if kind in COMPANIONS and node is not dwiNode and _isOfOneAcquisition(node, dwiNode):
+    for node in _scans(leaderNode.GetScene()):
+        kind = kindOf(node, fileForInstance) or _mapOf(node)
+        isWanted = kind in COMPANIONS[leader] and node is not leaderNode
+        if isWanted and _isOfOneAcquisition(node, leaderNode):
             found[kind.value.lower()] = node
     return found
 
@@ -146,6 +161,12 @@ def kindOf(
     kind = recognise_modality(_dicomModality(volumeNode), description, b_value=b_value)
     isOtherWeighting = b_value is not None and not is_stroke_weighting(b_value)
     return None if kind is Modality.DWI and isOtherWeighting else kind
+
+
+def _mapOf(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> Modality | None:
+    """Guess by its name which map of perfusion beside the blood flow a volume is; None for all others."""
+    words = _words(_description(volumeNode))
+    return next((kind for kind, name in _MAP_NAMES.items() if name.search(words)), None)
 
 
 def scoredKind(volumeNode: slicer.vtkMRMLScalarVolumeNode) -> str:

@@ -66,10 +66,11 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
 
 def summary(result: StudyResult, folder: Path) -> str:
     """Return the result in a few lines of words."""
-    from ASPECTSLib.report.wording import core_lines, headline
+    from ASPECTSLib.report.wording import contrast_lines, core_lines, headline
 
     lines = [headline(result)]
-    lines += [f"  {line}" for line in core_lines(result.core)]
+    said = (*core_lines(result.core), *contrast_lines(result.contrast))
+    lines += [f"  {line}" for line in said]
     for side in ("right", "left"):
         affected = [info.region for info in result.regions if info.side == side and info.final_call]
         lines.append(f"  {side:<5} {', '.join(affected) or '-'}")

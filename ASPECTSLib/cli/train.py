@@ -1,4 +1,4 @@
-"""`aspects train`: train a network by a recipe, on synthetic patients or on a labelled cohort."""
+"""`aspects train`: train a network, or support vectors, by a recipe, on synthetic patients or on a labelled cohort."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from ASPECTSLib.cli.console import Console, interruptible
 from ASPECTSLib.cli.synthesize import WITHOUT_CACHE, add_source_arguments, open_material
+from ASPECTSLib.cli.train_machines import train_by_machine_recipe
+from ASPECTSLib.device import find_device
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "train",
         help="train a network by a recipe",
         description="Train a network on synthetic patients, or with --data on a labelled cohort, and export it as a "
-        "model into the run's folder. docs/cohorts.md describes the folders. Needs PyTorch.",
+        "model into the run's folder; or the support vectors of cta-radiomics, on a cohort. docs/cohorts.md describes "
+        "the folders. Needs PyTorch.",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="a TOML file, or a name in recipes/")
     parser.add_argument("--data", type=Path, metavar="DIR", help="labelled cohort to learn from")
@@ -49,21 +52,19 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         raise UsageError(ErrorCode.USAGE, message)
     with interruptible(console) as progress:
         progress.stage("loading", 0.0)
-        from ASPECTSLib.inference.registry import find_model, require_torch
+        from ASPECTSLib.inference.registry import require_torch
 
         require_torch()
-        from ASPECTSLib.training.launch import check_run, train
+        from ASPECTSLib.training.machine_recipe import is_of_machines
+        from ASPECTSLib.training.recipe_text import read_text
 
-        recipe = _recipe(arguments)
-        folder = arguments.output or Path(f"{recipe.name}-run")
-        check_run(recipe, folder, resume=arguments.resume)
-        init = None if arguments.init is None else find_model(arguments.init)
-        if arguments.progress != "json" and arguments.anatomy and not arguments.cache:
-            console.show(WITHOUT_CACHE)
-        lesson = _lesson(recipe, arguments, progress)
-        trained = train(recipe, lesson, folder, progress, resume=arguments.resume, init=init)
+        text = read_text(find_recipe(arguments.recipe))
+        if is_of_machines(text):
+            said = train_by_machine_recipe(text, arguments, progress)
+        else:
+            said = _train_network(text, arguments, console, progress)
     if arguments.progress != "json":
-        console.show(_summary(trained))
+        console.show(said)
     return ExitCode.RESULT
 
 
@@ -86,11 +87,26 @@ def find_recipe(name_or_path: str) -> Path:
     return shipped
 
 
-def _recipe(arguments: argparse.Namespace) -> Recipe:
-    from ASPECTSLib.training.distributed import find_device
-    from ASPECTSLib.training.recipe import read_recipe
+def _train_network(
+    text: str, arguments: argparse.Namespace, console: Console, progress: Progress
+) -> str:
+    from ASPECTSLib.inference.registry import find_model
+    from ASPECTSLib.training.launch import check_run, train
 
-    recipe = read_recipe(find_recipe(arguments.recipe))
+    recipe = _recipe(text, arguments)
+    folder = arguments.output or Path(f"{recipe.name}-run")
+    check_run(recipe, folder, resume=arguments.resume)
+    init = None if arguments.init is None else find_model(arguments.init)
+    if arguments.progress != "json" and arguments.anatomy and not arguments.cache:
+        console.show(WITHOUT_CACHE)
+    lesson = _lesson(recipe, arguments, progress)
+    return _summary(train(recipe, lesson, folder, progress, resume=arguments.resume, init=init))
+
+
+def _recipe(text: str, arguments: argparse.Namespace) -> Recipe:
+    from ASPECTSLib.training.recipe import parse_recipe
+
+    recipe = parse_recipe(text)
     options = recipe.optimisation
     if arguments.steps is not None:
         warmup_steps = min(options.warmup_steps, max(arguments.steps, 0))

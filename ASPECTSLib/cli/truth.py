@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,15 @@ _COMBINATIONS = (
     {"ncct", "cbf"},
     {"cbf"},
     {"ncct", "infarct"},
+    {"cta", "cbf"},
+    {"cta", "infarct"},
     {"dwi", "infarct"},
     {"dwi", "adc", "infarct"},
 )
-_EXPECTED = "expected --ncct and --cbf, --cbf alone, --ncct and --infarct, or --dwi (with --adc) and --infarct"
+_EXPECTED = (
+    "expected --ncct and --cbf, --cbf alone, --ncct and --infarct (or --cta in the place of --ncct), or --dwi (with "
+    "--adc) and --infarct"
+)
 _WITHOUT_MATPLOTLIB = "matplotlib is not installed: there is no picture"
 
 
@@ -43,6 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs = {
         "ncct": "non-contrast head CT",
+        "cta": "CT angiography, source images",
         "cbf": "map of cerebral blood flow, mL/100 g/min, of any coverage that holds the regions",
         "dwi": "diffusion-weighted MRI, b about 1000 s/mm2",
         "adc": "ADC map that belongs to --dwi",
@@ -138,7 +145,7 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse arguments that do not name one scan and one source of its truth."""
     given = {
         name
-        for name in ("ncct", "cbf", "dwi", "adc", "infarct")
+        for name in ("ncct", "cta", "cbf", "dwi", "adc", "infarct")
         if getattr(arguments, name) is not None
     }
     if given not in _COMBINATIONS:
@@ -187,6 +194,9 @@ def _truth(
         scan = read_diffusion(arguments.dwi, arguments.adc, series=arguments.series)
     elif arguments.ncct is not None:
         scan = read_scan(arguments.ncct, series=arguments.series, modality=Modality.NCCT)
+    elif arguments.cta is not None:
+        scan = read_scan(arguments.cta, series=arguments.series, modality=Modality.CTA)
+        scan = replace(scan, modality=Modality.CTA)  # not all files tell
     else:
         scan = None
     if mask is not None:

@@ -31,7 +31,8 @@ class SliceAttentionUNet(SliceNetwork):
     in_channels, out_channels
         Channels of the slices and of the logits.
     widths
-        Channels of the five levels, finest first, in multiples of 8.
+        Channels of the five levels, finest first, in multiples of 8. Take 16 or more for the first: of 8, each is a
+        group of its own, and what is the same all over a slice, such as its height, is normalised away at once.
     attention
         `remapping`: all channels compressed to one by a 1 x 1 convolution, a sigmoid, and the product with each channel
         (feature compression and remapping, of the paper). `squeeze`: a weight for each channel (Hu 2018,

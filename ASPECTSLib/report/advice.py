@@ -33,6 +33,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "HAEMORRHAGE": "Look at the scan before anything else; call the regions by hand only if it is no blood.",
         "HAEMORRHAGE_SUSPECTED": "Look for blood before anything else; the score is not meant for haemorrhage.",
         "OLD_INFARCT": "Read the regions that it reaches into yourself; what is old costs no point.",
+        "ARTERIAL_PHASE": "Compare with perfusion, diffusion or a later phase before dark tissue is taken for infarct.",
         "KEY_SLICES_DISAGREE": "Step through the slices and see whether the regions lie at their height.",
         "REGIONS_DISAGREE": "Step through the regions; score again with --regions registration to compare.",
         "NO_ADC": "Compare with an ADC map before old infarcts are counted as new ones.",

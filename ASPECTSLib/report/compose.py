@@ -18,6 +18,7 @@ from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.report.no_go_warnings import no_go_warnings
 from ASPECTSLib.report.result import (
     AspectsInfo,
+    ContrastInfo,
     CoreInfo,
     InputInfo,
     KeySlicesInfo,
@@ -43,7 +44,7 @@ TILTED_HEAD_DEG = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What a system found; `core` and `warnings` are its own, beside those that all systems have."""
+    """What a system found; `core`, `contrast` and `warnings` are its own, beside those that all systems have."""
 
     calls: tuple[RegionCall, ...]
     quality: RegistrationQuality
@@ -60,6 +61,7 @@ class Findings:
     haemorrhage: Haemorrhage = NO_HAEMORRHAGE
     old_infarct_ml: float = 0.0
     core: CoreInfo = field(default_factory=CoreInfo)
+    contrast: ContrastInfo | None = None
     warnings: tuple[WarningInfo, ...] = ()
 
 
@@ -91,6 +93,7 @@ def compose_result(scan: Scan, findings: Findings) -> StudyResult:
             | ({} if findings.agreement is None else {"agreement": findings.agreement}),
         ),
         key_slices=findings.key_slices,
+        contrast=findings.contrast,
     )
     return settle(result)
 

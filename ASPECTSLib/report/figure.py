@@ -22,6 +22,7 @@ from ASPECTSLib.report.wording import (
     RESEARCH_ONLY,
     automatic_text,
     call_sign,
+    contrast_lines,
     core_lines,
     headline,
     override_text,
@@ -266,7 +267,8 @@ def _draw_call(axis: Axes, x: float, y: float, info: RegionInfo, result: StudyRe
 def _draw_notes(axis: Axes, result: StudyResult) -> None:
     """Write the warnings, then what a person changed, below the table."""
     notes = [("! ", warning.message, _WARNING) for warning in result.quality.warnings]
-    notes += [("", line, _TEXT) for line in core_lines(result.core)]
+    said = (*core_lines(result.core), *contrast_lines(result.contrast))
+    notes += [("", line, _TEXT) for line in said]
     if result.is_edited:
         notes.append(("edited; ", automatic_text(result), _TEXT))
     notes += [("edited: ", override_text(info), _TEXT) for info in result.regions if info.override]

@@ -115,6 +115,15 @@ class CoreInfo:
 
 
 @dataclass(frozen=True)
+class ContrastInfo:
+    """Filling of the vessels on CT angiography, HU; `phase` is None where it is not sure."""
+
+    phase: str | None
+    artery_hu: float | None
+    vein_hu: float | None
+
+
+@dataclass(frozen=True)
 class WarningInfo:
     """Something that the reader should know, in words, with a code for programs."""
 
@@ -164,6 +173,7 @@ class StudyResult:
     core: CoreInfo
     quality: QualityInfo
     key_slices: KeySlicesInfo | None = None
+    contrast: ContrastInfo | None = None
     edits: tuple[EditInfo, ...] = ()
     automatic: AspectsInfo | None = None
     outputs: dict[str, str | None] = field(default_factory=dict)
@@ -215,7 +225,7 @@ def _from_dict(data: dict[str, Any]) -> StudyResult:
         message = f"expected schema version {SCHEMA_VERSION}, got {data['schema_version']}"
         raise FileRefusedError(ErrorCode.FILE_UNREADABLE, message)
     method, quality = data["method"], data["quality"]
-    key_slices = data.get("key_slices")
+    key_slices, contrast = data.get("key_slices"), data.get("contrast")
     return StudyResult(
         input=InputInfo(**{key: _frozen(value) for key, value in data["input"].items()}),
         method=MethodInfo(**(method | {"models": tuple(ModelInfo(**m) for m in method["models"])})),
@@ -226,6 +236,7 @@ def _from_dict(data: dict[str, Any]) -> StudyResult:
             **(quality | {"warnings": tuple(WarningInfo(**w) for w in quality["warnings"])})
         ),
         key_slices=KeySlicesInfo(**key_slices) if key_slices else None,
+        contrast=ContrastInfo(**contrast) if contrast else None,
         automatic=AspectsInfo(**data["automatic"]) if data.get("automatic") else None,
         edits=tuple(EditInfo(**edit) for edit in data.get("edits", ())),
         outputs=data["outputs"],

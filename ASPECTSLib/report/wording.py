@@ -6,7 +6,13 @@ from ASPECTSLib.errors import ErrorCode
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.report.calls import automatic_totals, score_range, uncalled_regions
 from ASPECTSLib.report.looks import look_of
-from ASPECTSLib.report.result import AspectsInfo, CoreInfo, RegionInfo, StudyResult
+from ASPECTSLib.report.result import (
+    AspectsInfo,
+    ContrastInfo,
+    CoreInfo,
+    RegionInfo,
+    StudyResult,
+)
 from ASPECTSLib.scoring.low_adc import LOW_ADC
 from ASPECTSLib.scoring.perfusion_maps import LATE_S
 
@@ -190,6 +196,18 @@ def core_lines(core: CoreInfo) -> list[str]:
     aspects = core.aspects_group and f"ASPECTS {core.aspects_group}"
     groups = [group for group in (core.core_group, aspects) if group]
     return [*lines, f"groups of trials: {', '.join(groups)}"] if groups else lines
+
+
+def contrast_lines(contrast: ContrastInfo | None) -> list[str]:
+    """Say how the vessels of an angiography are filled; nothing for other scans."""
+    if contrast is None:
+        return []
+    if contrast.artery_hu is None or contrast.vein_hu is None:
+        return ["contrast phase not known: the large vessels were not found"]
+    phase = contrast.phase or "not sure"
+    return [
+        f"contrast phase {phase}: arteries {contrast.artery_hu:.0f}, veins {contrast.vein_hu:.0f} HU"
+    ]
 
 
 def values_words(modality: str) -> str:

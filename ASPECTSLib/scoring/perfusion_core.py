@@ -34,6 +34,12 @@ BODY_MM = 3.0
 """The same of a second vote, in which all that is not core votes against: a body of core passes it somewhere. Rims of
 sulci and ventricles that a tissue mask of 10 mm slices missed reached 0.49, a caudate nucleus of 3 mL 0.74."""
 
+BORDER_MM = 3.0
+"""The same of the levels on both sides of a border. With noise not all voxels of a core are below the threshold: at a
+border with normal tissue, half the votes of a full majority are then less than half of all. A border lies where the
+votes are half-way between those inside and those outside; voted by a simple majority, cores of 15 to 150 mL with a
+fifth of the flow and a tenth of noise were 3 to 8 % too small, and so they are within 3 %."""
+
 OWN_MM = 1.0
 """The same of the average that says whether there is any flow at a place at all."""
 
@@ -49,6 +55,9 @@ fluid, outside of the brain, or in an old infarct."""
 
 _LEAST_TISSUE = 0.1  # of the neighbourhood on the other side has to be tissue
 _LEAST_WEIGHT = 1e-3
+_LEAST_NEAR = 0.02  # of a side in the neighbourhood, or there is no level of it
+_DEEP = 0.8  # share of a body around its voxels from which on they are not of its border
+_BORDER_ROUNDS = 2
 _HALF = 0.5
 _TRUNCATE = 3.0
 
@@ -171,11 +180,31 @@ def _averaged(
 
 
 def _bodies(low: Volume, compared: NDArray[np.bool_], least_ml: float) -> NDArray[np.bool_]:
-    """Return what is low by the vote of its neighbours: bodies that are large enough, and no rims.
+    """Return what is low by the vote of its neighbours: bodies that are large enough, and no rims."""
+    votes, _ = _averaged(low, compared, VOTE_MM)
+    bodies = _kept(low, compared & (votes > _HALF), compared, least_ml)
+    for _ in range(_BORDER_ROUNDS if bodies.any() else 0):
+        voted = compared & _beyond_half_way(low, votes, compared, bodies)
+        bodies = _kept(low, voted, compared, least_ml)
+    return bodies
 
-    Holes in their slices are filled where they are small.
-    """
-    voted = compared & (_averaged(low, compared, VOTE_MM)[0] > _HALF)
+
+def _beyond_half_way(
+    low: Volume, votes: NDArray[np.float32], compared: NDArray[np.bool_], bodies: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return where the votes are nearer to those inside of bodies than to those outside; elsewhere the bodies stay."""
+    everywhere = np.ones(bodies.shape, bool)
+    around, _ = _averaged(low.with_array(bodies), everywhere, VOTE_MM)
+    inside, of_inside = _averaged(low, bodies & (around > _DEEP), BORDER_MM)
+    outside, of_outside = _averaged(low, compared & ~bodies & (around < 1.0 - _DEEP), BORDER_MM)
+    is_near = np.minimum(of_inside, of_outside) > _LEAST_NEAR
+    return np.where(is_near, votes > (inside + outside) / 2, bodies)
+
+
+def _kept(
+    low: Volume, voted: NDArray[np.bool_], compared: NDArray[np.bool_], least_ml: float
+) -> NDArray[np.bool_]:
+    """Return the bodies that are large enough and no rims; holes in their slices are filled where they are small."""
     _, share = _averaged(low, voted, BODY_MM)
     least_voxels = least_ml / low.voxel_volume_ml
     labelled, sizes = _labelled(voted)

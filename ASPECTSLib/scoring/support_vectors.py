@@ -13,6 +13,9 @@ from ASPECTSLib.errors import ErrorCode, ResourceError
 
 Kernel = Literal["linear", "rbf"]
 
+KINDS = ("cortical", "subcortical")
+"""Of regions, each with a machine of its own: M1 to M6, and C, L, IC and I."""
+
 
 @dataclass(frozen=True)
 class SupportVectors:
@@ -107,7 +110,7 @@ def from_dict(data: dict[str, Any]) -> SupportVectors:
 
 
 def read_machines(text: str) -> dict[str, SupportVectors]:
-    """Return the machines of a file by the regions that they are for, `cortical` and `subcortical`.
+    """Return the machines of a file by the regions that they are for, one of `KINDS`.
 
     Raises
     ------
@@ -116,7 +119,7 @@ def read_machines(text: str) -> dict[str, SupportVectors]:
     """
     try:
         machines = json.loads(text)["machines"]
-        return {kind: from_dict(machines[kind]) for kind in ("cortical", "subcortical")}
+        return {kind: from_dict(machines[kind]) for kind in KINDS}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = "expected a JSON file with machines for cortical and subcortical regions"
         raise ResourceError(ErrorCode.MODEL_DAMAGED, message) from error

@@ -55,10 +55,8 @@ def render_cta(
     Tensor
         float32, HU, shape (k, j, i).
     """
-    timing = draw.part("phase")
-    drawn = timing.uniform(*ARTERIAL_PHASES)
+    drawn, dose = draw_timing(draw)
     phase = drawn if phase is None else phase
-    dose = timing.normal(1.0, _BOLUS_SPREAD)
     density = base_hu.clone()
     density += by_tissue(head.tissue, _SOFT_TISSUE) * dose
     box = brain_box(head.tissue)
@@ -67,6 +65,12 @@ def render_cta(
         blood = value_at(curve, phase) * dose
         density += (blood - density) * share
     return density
+
+
+def draw_timing(draw: Draw) -> tuple[float, float]:
+    """Draw phase and dose of a scan, as `render_cta` does with the same draw."""
+    timing = draw.part("phase")
+    return timing.uniform(*ARTERIAL_PHASES), timing.normal(1.0, _BOLUS_SPREAD)
 
 
 def _enhancement(head: Head, box: Box, phase: float, draw: Draw) -> Tensor:

@@ -33,6 +33,7 @@ from ASPECTSLib.geometry import (
     shrink,
     shrink_factors,
 )
+from ASPECTSLib.inference.machines import find_machines
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO
 from ASPECTSLib.preprocessing.contrast_agent import require_contrast
@@ -40,9 +41,10 @@ from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import Findings, compose_result
 from ASPECTSLib.report.cta_warnings import cta_warnings
 from ASPECTSLib.report.looks import HeatKind
-from ASPECTSLib.report.result import DECIMALS, ModelInfo
+from ASPECTSLib.report.result import DECIMALS, ContrastInfo, ModelInfo
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.asymmetry import side_difference
+from ASPECTSLib.scoring.contrast_phase import Contrast, measure_contrast
 from ASPECTSLib.scoring.cta import (
     RatioCall,
     call_by_ratio,
@@ -64,7 +66,8 @@ from ASPECTSLib.systems.study import (
     model_infos,
 )
 
-MACHINES_FILE = Path(__file__).resolve().parents[2] / "Resources/Models/radiomics/cta-svm.json"
+MACHINES = "cta-svm"
+"""Name of the support vectors."""
 
 RATIO_SLOPE = 0.02
 """Width of the logistic curve from a ratio of densities to a probability: about the error of a ratio."""
@@ -78,8 +81,10 @@ class CtaHead:
 
     Parameters
     ----------
+    in_hu
+        As it was given, in HU.
     canonical
-        In HU, in the image frame.
+        Its head, in the image frame.
     by_atlas
         Its regions.
     evidence
@@ -88,15 +93,19 @@ class CtaHead:
         Blood and old infarcts.
     vessels
         bool on the grid of the evidence.
+    contrast
+        Density of arteries and veins.
     notes
         Of reader and checks.
     """
 
+    in_hu: Volume
     canonical: CanonicalVolume
     by_atlas: AtlasRegions
     evidence: DensityEvidence
     no_go: NoGo
     vessels: NDArray[np.bool_]
+    contrast: Contrast
     notes: tuple[ScanNote, ...]
 
     @property
@@ -171,6 +180,8 @@ def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHea
     )
     no_go = look_for_no_go(by_atlas.found, evidence)
     return CtaHead(
+        contrast=contrast_of(canonical.volume, by_atlas.found),
+        in_hu=mapped.in_hu,
         canonical=canonical,
         by_atlas=by_atlas,
         evidence=evidence.leaving_out(no_go.left_out),
@@ -178,6 +189,13 @@ def prepare_cta(scan: Scan, options: ScoreOptions, progress: Progress) -> CtaHea
         vessels=vessels,
         notes=mapped.notes,
     )
+
+
+def contrast_of(volume: Volume, found: Delineation) -> Contrast:
+    """Measure how the vessels of a CT angiography are filled, on the grid of its own slices."""
+    prepared, count = found.prepared, averaged_slices(volume)
+    brain = expand(prepared.mask.array, (1, 1, count), volume).array
+    return measure_contrast(volume, brain, found.labels.array, prepared.midplane.pose)
 
 
 def gather_between_vessels(
@@ -257,18 +275,25 @@ def ratio_calls(head: CtaHead) -> tuple[RatioCall, ...]:
     return call_by_ratio(crop(prepared.volume, evidence.box), head.labels)
 
 
-def load_machines(path: Path = MACHINES_FILE) -> tuple[dict[str, SupportVectors], ModelInfo]:
-    """Return the support vectors that ship, and their name and hash.
+def load_machines(path: Path | None = None) -> tuple[dict[str, SupportVectors], ModelInfo]:
+    """Return support vectors, and their name and hash.
+
+    Parameters
+    ----------
+    path
+        Their file; those of the first folder of models that has some when left out.
 
     Raises
     ------
     ResourceError
         MODEL_NOT_FOUND or MODEL_DAMAGED.
     """
-    if not path.is_file():
-        message = "expected the support vectors of cta-radiomics, which are missing from this installation"
-        raise ResourceError(ErrorCode.MODEL_NOT_FOUND, message)
-    data = path.read_bytes()
+    path = find_machines(MACHINES) if path is None else path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"expected a file of support vectors, but {path.name} cannot be read"
+        raise ResourceError(ErrorCode.MODEL_NOT_FOUND, message) from error
     machines = read_machines(data.decode("utf-8"))
     return machines, ModelInfo(path.stem, hashlib.sha256(data).hexdigest())
 
@@ -293,7 +318,7 @@ def _study(
     options: ScoreOptions,
 ) -> ScoredStudy:
     method, models = by
-    found = head.found
+    found, contrast = head.found, head.contrast
     findings = Findings(
         calls=evidence.call_regions(found.labels),
         quality=found.quality,
@@ -315,7 +340,11 @@ def _study(
         heatmap=HeatKind.DIFFERENCE,
         haemorrhage=head.no_go.haemorrhage,
         old_infarct_ml=head.no_go.old_infarct_ml,
-        warnings=(*cta_warnings(head.vessels, head.labels), *head.by_atlas.warnings),
+        contrast=ContrastInfo(contrast.phase, contrast.artery_hu, contrast.vein_hu),
+        warnings=(
+            *cta_warnings(head.vessels, head.labels, contrast.phase),
+            *head.by_atlas.warnings,
+        ),
     )
     return ScoredStudy(compose_result(scan, findings), _images(scan, head))
 
@@ -324,7 +353,7 @@ def _images(scan: Scan, head: CtaHead) -> StudyImages:
     grid, restore = head.canonical.volume, head.canonical.restore
     averaged = head.found.prepared.volume
     return StudyImages(
-        scan=restore(grid.array),
+        scan=head.in_hu,
         regions=restore(head.found.labels.array),
         heatmap=restore(_difference_map(head).array),
         compared=restore(compared_map(head.evidence, averaged, grid).array),

@@ -10,16 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS
+from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.evidence import average_slices, averaged_slices, middle_slices
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.preprocessing.brain import brain_mask
+from ASPECTSLib.preprocessing.contrast_agent import MIN_BODIES, count_vessels
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import infarct_fractions
 from ASPECTSLib.systems.cta import gather_between_vessels, measured_differences
 
 CTA_FOLDER = "cta"
+
+_SHARE = 0.9  # of the time of a training
+_MOST_PLAIN = 0.5  # of the scans: single ones have few vessels
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +84,24 @@ def measure_cases(cases: Sequence[Path], names: Sequence[str], progress: Progres
     Raises
     ------
     InputRefusedError
-        If a file cannot be read, or is no head CT.
+        COHORT_INVALID, with the case, if a file cannot be read, or is no CT angiography of a head.
     """
-    tables = []
+    tables, plain = [], 0
     for number, case in enumerate(cases):
-        progress.stage(f"patient {number + 1} of {len(cases)}", number / len(cases))
-        differences, affected = measure_case(case / CTA_FOLDER, tuple(names))
+        progress.stage(f"patient {number + 1} of {len(cases)}", _SHARE * number / len(cases))
+        try:
+            measured = measure_case(case / CTA_FOLDER, tuple(names))
+        except InputRefusedError as error:
+            message = f"case {case.name}, {CTA_FOLDER}: {error.message}"
+            raise InputRefusedError(ErrorCode.COHORT_INVALID, message) from error
+        plain += not measured.has_vessels
+        if plain > _MOST_PLAIN * len(cases):
+            message = (
+                f"expected CT angiographies, whose vessels are bright, got {plain} of {len(cases)} without: head CT "
+                "without contrast agent?"
+            )
+            raise InputRefusedError(ErrorCode.COHORT_INVALID, message)
+        differences, affected = measured.differences, measured.affected
         known = np.isfinite(differences).all(axis=1)
         cortical = np.array([region.is_cortical for region in REGIONS])
         patient = np.full(known.sum(), number)
@@ -95,18 +112,42 @@ def measure_cases(cases: Sequence[Path], names: Sequence[str], progress: Progres
     return FeatureTable(tuple(names), inputs, affected, cortical, patients)
 
 
-def measure_case(
-    folder: Path, names: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return features against the other side, shape (20, names), and what is affected, of one labelled scan."""
+@dataclass(frozen=True, eq=False)
+class MeasuredCase:
+    """One labelled scan.
+
+    Parameters
+    ----------
+    differences
+        Features against the other side, shape (20, names).
+    affected
+        bool, shape (20,).
+    has_vessels
+        Whether it looks like a CT angiography.
+    """
+
+    differences: NDArray[np.float64]
+    affected: NDArray[np.bool_]
+    has_vessels: bool
+
+
+def measure_case(folder: Path, names: tuple[str, ...]) -> MeasuredCase:
+    """Measure the regions of one labelled scan.
+
+    Raises
+    ------
+    InputRefusedError
+        If a file cannot be read, or there is no brain.
+    """
     canonical = canonicalize(to_hounsfield(read_image(folder / "image.nii.gz"))[0])
     labels, infarct = (
         canonical.reorder(read_image(folder / f"{name}.nii.gz").array)
         for name in ("regions", "infarct")
     )
     averaged, count = average_slices(canonical.volume), averaged_slices(canonical.volume)
-    evidence, _ = gather_between_vessels(averaged, brain_mask(averaged), count)
+    brain = brain_mask(averaged)
+    evidence, _ = gather_between_vessels(averaged, brain, count)
     differences = measured_differences(evidence, middle_slices(labels, count)[evidence.box], names)
     shares = infarct_fractions(labels, infarct > 0)
     affected = np.array([(shares[region] or 0.0) > AFFECTED_FRACTION for region in REGIONS])
-    return differences, affected
+    return MeasuredCase(differences, affected, count_vessels(averaged, brain) >= MIN_BODIES)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import torch
 
@@ -14,10 +13,10 @@ from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.training.losses import Loss, build_loss
 from ASPECTSLib.training.options import TrainingOptions, require
+from ASPECTSLib.training.recipe_text import check_keys, check_kind, parse_toml, read_text
 
 _TABLES = ("network", "data", "loss", "optimisation")
 _TEXTS = ("name", "task")
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,7 @@ def read_recipe(path: Path) -> Recipe:
     UsageError
         RECIPE_INVALID if it cannot be read, or as `parse_recipe` says.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"expected a recipe in a text file, but {path.name} cannot be read"
-        raise UsageError(ErrorCode.RECIPE_INVALID, message) from error
-    return parse_recipe(text)
+    return parse_recipe(read_text(path))
 
 
 def parse_recipe(text: str) -> Recipe:
@@ -89,14 +83,10 @@ def parse_recipe(text: str) -> Recipe:
         RECIPE_INVALID if it is not TOML, a key is unknown or missing, or a value is of another kind or out of its
         range; the message names the key and what it takes.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = f"expected a recipe in TOML: {error}"
-        raise UsageError(ErrorCode.RECIPE_INVALID, message) from error
-    _check_keys("", content, known=(*_TEXTS, *_TABLES), needed=(*_TEXTS, *_TABLES))
+    content = parse_toml(text)
+    check_keys("", content, known=(*_TEXTS, *_TABLES), needed=(*_TEXTS, *_TABLES))
     for key in _TEXTS:
-        _check_kind(key, content[key], str)
+        check_kind(key, content[key], str)
     for key in _TABLES:
         require(isinstance(content[key], dict), key, f"a table [{key}]", content[key])
     return Recipe(
@@ -134,33 +124,13 @@ def _loss(table: Mapping[str, Any]) -> LossRecipe:
 def _optimisation(table: Mapping[str, Any]) -> TrainingOptions:
     kinds = get_type_hints(TrainingOptions)
     needed = [field.name for field in fields(TrainingOptions) if field.default is MISSING]
-    _check_keys("optimisation.", table, known=tuple(kinds), needed=tuple(needed))
+    check_keys("optimisation.", table, known=tuple(kinds), needed=tuple(needed))
     for key, value in table.items():
-        _check_kind(f"optimisation.{key}", value, kinds[key])
+        check_kind(f"optimisation.{key}", value, kinds[key])
     return TrainingOptions(**table)
 
 
 def _take_text(table: str, options: dict[str, Any], key: str) -> str:
-    _check_keys(f"{table}.", options, known=tuple(options), needed=(key,))
-    _check_kind(f"{table}.{key}", options[key], str)
+    check_keys(f"{table}.", options, known=tuple(options), needed=(key,))
+    check_kind(f"{table}.{key}", options[key], str)
     return options.pop(key)
-
-
-def _check_keys(
-    prefix: str, table: Mapping[str, Any], known: tuple[str, ...], needed: tuple[str, ...]
-) -> None:
-    for key in table:
-        require(key in known, f"{prefix}{key}", f"a key of {', '.join(known)}", "another one")
-    for key in needed:
-        require(key in table, f"{prefix}{key}", "a value", "none")
-
-
-def _check_kind(key: str, value: object, kind: Any) -> None:  # a type or a Literal of texts
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        expected, met = f"one of {', '.join(choices)}", value in choices
-    else:
-        allowed = (int, float) if kind is float else kind
-        is_truth = isinstance(value, bool)
-        expected, met = _KINDS[kind], isinstance(value, allowed) and is_truth == (kind is bool)
-    require(met, key, expected, repr(value))

@@ -82,7 +82,7 @@ def truth_from_flow(
     Parameters
     ----------
     scan
-        Non-contrast head CT in the frame of the map; without one, the map itself is the scan.
+        Head CT or CT angiography in the frame of the map; without one, the map itself is the scan.
     flow
         As `read_flow` gives it.
     options
@@ -127,7 +127,7 @@ def truth_from_mask(
     Parameters
     ----------
     scan
-        Non-contrast head CT or diffusion-weighted MRI.
+        Head CT, CT angiography or diffusion-weighted MRI.
     mask
         bool, on any grid in the frame of the scan.
     options, atlas, progress

@@ -16,6 +16,7 @@ from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize, expand
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.methods import DWI_UNET3D
 from ASPECTSLib.preprocessing.continuity import check_continuity
+from ASPECTSLib.preprocessing.contrast_agent import require_contrast
 from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
 from ASPECTSLib.preprocessing.diffusion_content import check_diffusion
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
@@ -70,7 +71,7 @@ class MappedScan:
 
 
 def map_ct(scan: Scan, atlas: Atlas, source: RegionSource, progress: Progress) -> MappedScan:
-    """Find brain and regions of a non-contrast head CT.
+    """Find brain and regions of a head CT, or of a CT angiography, as its modality says.
 
     Parameters
     ----------
@@ -82,16 +83,20 @@ def map_ct(scan: Scan, atlas: Atlas, source: RegionSource, progress: Progress) -
     Raises
     ------
     InputRefusedError
-        If the scan is no head CT, or not whole; LOW_REGISTRATION_QUALITY if the atlas does not fit.
+        If the scan is no head CT, or not whole; LOW_REGISTRATION_QUALITY if the atlas does not fit, WRONG_MODALITY if
+        an angiography has no contrast agent.
     """
     in_hu, notes = to_hounsfield(scan.volume)
     canonical = head_of(canonicalize(in_hu))
     notes = (*scan.notes, *notes, *check_continuity(canonical.volume))
     found = delineate(canonical.volume, atlas, source, progress)
     _refuse_misfit(found)
+    modality = Modality.CTA if scan.modality is Modality.CTA else Modality.NCCT
+    if modality is Modality.CTA:
+        require_contrast(found.prepared.volume, found.prepared.mask)
     slices = (1, 1, averaged_slices(canonical.volume))
     brain = expand(found.prepared.mask.array, slices, canonical.volume).array
-    return MappedScan(Modality.NCCT, canonical, found, brain, models=found.models, notes=notes)
+    return MappedScan(modality, canonical, found, brain, models=found.models, notes=notes)
 
 
 def map_diffusion(

@@ -18,6 +18,7 @@ from transform_phantoms import add_linear_transform, add_warp, head, rigid_matri
 
 from ASPECTSLib.geometry import Volume, apply_affine, canonicalize
 from ASPECTSLib.io.images import read_image, write_image
+from ASPECTSLib.io.modality import Modality
 from ASPECTSSlicer.volumes import (
     ROLE_ATTRIBUTE,
     companionsOf,
@@ -204,7 +205,7 @@ def test_adc_and_b0_are_proposed_with_the_scan_that_they_were_measured_with(scen
     b0 = add_volume(scene, of_range(MR), name="b0")
     dwi = add_volume(scene, of_range(MR), name="DWI")
     assert proposeVolumes(scene) == {"dwi": dwi, "adc": adc, "b0": b0}
-    assert companionsOf(dwi) == {"adc": adc, "b0": b0}
+    assert companionsOf(dwi, Modality.DWI) == {"adc": adc, "b0": b0}
 
 
 def test_adc_at_another_place_is_not_proposed(scene, add_volume):
@@ -213,7 +214,20 @@ def test_adc_at_another_place_is_not_proposed(scene, add_volume):
     add_volume(scene, Volume(dwi.array, elsewhere), name="ADC")
     node = add_volume(scene, dwi, name="DWI")
     assert proposeVolumes(scene) == {"dwi": node}
-    assert companionsOf(node) == {}
+    assert companionsOf(node, Modality.DWI) == {}
+
+
+@pytest.mark.parametrize(
+    ("cbv_name", "tmax_name"),
+    [("CBV", "Tmax"), ("CTP rCBV", "perf_T_MAX"), ("Cerebral blood volume", "TMax (s)")],
+)
+def test_maps_beside_a_blood_flow_are_proposed_with_it(scene, add_volume, cbv_name, tmax_name):
+    cbv, tmax = (add_volume(scene, of_range(MR), name=name) for name in (cbv_name, tmax_name))
+    assert proposeVolumes(scene) == {}
+    cbf = add_volume(scene, of_range(MR), name="CBF")
+    assert proposeVolumes(scene) == {"cbf": cbf, "cbv": cbv, "tmax": tmax}
+    assert companionsOf(cbf, Modality.CBF) == {"cbv": cbv, "tmax": tmax}
+    assert companionsOf(cbf, Modality.DWI) == {}
 
 
 def test_scans_of_one_study_are_proposed_only(application_scene, add_volume):

@@ -96,7 +96,7 @@ def test_scan_that_the_chosen_method_does_not_take_says_so(panel, method, kind):
     assert selector.toolTip == f"The method {method} does not take {kind.upper()}."
 
 
-@pytest.mark.parametrize("kind", ["ncct", "cta", "dwi", "adc", "b0", "cbf"])
+@pytest.mark.parametrize("kind", ["ncct", "cta", "dwi", "adc", "b0", "cbf", "cbv", "tmax"])
 def test_scans_that_methods_take_can_be_chosen(panel, kind):
     assert getattr(panel.ui, f"{kind}Selector").enabled
 

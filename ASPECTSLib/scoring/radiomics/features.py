@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
+import numpy as np
+
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.scoring.radiomics.first_order import first_order_features
 from ASPECTSLib.scoring.radiomics.glcm import glcm_features
@@ -35,6 +37,13 @@ def all_features(region: Region) -> dict[str, float]:
         for kind, compute in CLASSES.items()
         for name, value in compute(region).items()
     }
+
+
+def feature_names() -> tuple[str, ...]:
+    """Return the names of all features, in their order."""
+    cube = np.argwhere(np.ones((3, 3, 3), bool))
+    levels = np.arange(1, len(cube) + 1)
+    return tuple(all_features(Region(levels.astype(np.float64), levels, cube, np.ones(3))))
 
 
 def chosen_features(region: Region, names: Collection[str]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from ASPECTSLib.inference.registry import find_model, load_network
 from ASPECTSLib.synthesis.anatomy import atlas_anatomy
 from ASPECTSLib.training.learner import Learner
 from ASPECTSLib.training.log import read_log
+from ASPECTSLib.training.machine_recipe import is_of_machines, parse_machine_recipe
 from ASPECTSLib.training.recipe import read_recipe
 
 STEPS = 8
@@ -235,10 +236,13 @@ def test_a_recipe_whose_name_names_no_model_is_refused(tmp_path, run):
 
 @pytest.mark.parametrize("path", sorted(RECIPES_FOLDER.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_project_can_be_read(path):
-    recipe = read_recipe(path)
     assert find_recipe(path.stem) == path
     assert find_recipe(str(path)) == path
-    assert recipe.optimisation.steps > 0
+    text = path.read_text(encoding="utf-8")
+    if is_of_machines(text):
+        assert parse_machine_recipe(text).grid.folds > 1
+    else:
+        assert read_recipe(path).optimisation.steps > 0
 
 
 def test_a_recipe_that_is_not_there_is_refused():

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 
 from ASPECTSLib.atlas.regions import Side
+from ASPECTSLib.report.advice import advice
 from ASPECTSLib.report.cta_warnings import cta_warnings, filling
+from ASPECTSLib.scoring.contrast_phase import Phase
 
 LABELS = np.zeros((4, 40, 40), np.uint8)
 LABELS[:, :, :20], LABELS[:, :, 20:] = 16, 6
@@ -36,3 +38,13 @@ def test_a_side_with_few_vessels_is_told():
 def test_like_sides_or_hardly_any_vessels_are_not():
     assert codes(280, 300) == ["BLOOD_MAY_HIDE"]
     assert codes(0, 20) == ["BLOOD_MAY_HIDE"]
+
+
+def test_an_arterial_phase_is_told_and_others_are_not():
+    alike = vessels_of(280, 300)
+    (_, warning) = cta_warnings(alike, LABELS, Phase.ARTERIAL)
+    assert warning.code == "ARTERIAL_PHASE"
+    assert "veins are hardly filled" in warning.message
+    assert "perfusion" in advice(warning.code)
+    for phase in (Phase.ARTERIOVENOUS, Phase.VENOUS, None):
+        assert [w.code for w in cta_warnings(alike, LABELS, phase)] == ["BLOOD_MAY_HIDE"]

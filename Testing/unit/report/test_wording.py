@@ -9,11 +9,12 @@ from result_phantoms import study_result
 
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.report.overrides import override_call
-from ASPECTSLib.report.result import CoreInfo, OverrideInfo, WarningInfo
+from ASPECTSLib.report.result import ContrastInfo, CoreInfo, OverrideInfo, WarningInfo
 from ASPECTSLib.report.wording import (
     automatic_text,
     call_sign,
     change_text,
+    contrast_lines,
     core_lines,
     core_text,
     headline,
@@ -214,3 +215,25 @@ def test_a_change_is_told_in_short():
 )
 def test_the_core_is_told_in_millilitres_with_its_group(core, text):
     assert core_text(core) == text
+
+
+@pytest.mark.parametrize(
+    ("contrast", "lines"),
+    [
+        (None, []),
+        (
+            ContrastInfo("arterial", 320.4, 95.0),
+            ["contrast phase arterial: arteries 320, veins 95 HU"],
+        ),
+        (
+            ContrastInfo(None, 300.0, 220.0),
+            ["contrast phase not sure: arteries 300, veins 220 HU"],
+        ),
+        (
+            ContrastInfo(None, None, 220.0),
+            ["contrast phase not known: the large vessels were not found"],
+        ),
+    ],
+)
+def test_the_contrast_phase_is_put_in_words(contrast, lines):
+    assert contrast_lines(contrast) == lines

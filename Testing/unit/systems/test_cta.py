@@ -17,6 +17,7 @@ from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.methods import AUTO, CTA_RADIOMICS, CTA_RATIO
 from ASPECTSLib.pipeline import ScoreOptions, score_study, score_to_folder
 from ASPECTSLib.report.result import StudyResult
+from ASPECTSLib.report.wording import contrast_lines
 from ASPECTSLib.review import prepare_review, rescore
 from ASPECTSLib.systems.cta import load_machines
 
@@ -71,6 +72,14 @@ def test_the_result_says_what_it_rests_on(study, by_ratio):
     assert "BLOOD_MAY_HIDE" in [warning.code for warning in result.quality.warnings]
 
 
+def test_the_result_tells_how_the_vessels_are_filled(study, by_ratio):
+    contrast = study.result.contrast
+    assert contrast == by_ratio.result.contrast
+    assert contrast.artery_hu > 100.0
+    assert StudyResult.from_json(study.result.to_json()).contrast.phase == contrast.phase
+    assert contrast_lines(contrast)[0].startswith("contrast phase ")
+
+
 def test_automatic_takes_it_for_an_angiography_and_says_why(scan):
     result = score(scan, AUTO).result
     assert result.method.name == CTA_RADIOMICS
@@ -89,6 +98,8 @@ def test_a_mirrored_scan_gives_the_mirrored_result(study, scan):
     turned = score(scan.with_array(np.ascontiguousarray(scan.array[..., ::-1])))
     labels = swap_sides(turned.images.regions.array[..., ::-1])
     np.testing.assert_array_equal(labels, study.images.regions.array)
+    assert turned.result.contrast.phase == study.result.contrast.phase
+    assert turned.result.contrast.vein_hu == pytest.approx(study.result.contrast.vein_hu, rel=0.05)
     regions = turned.result.regions
     for info, other in zip(study.result.regions, regions[10:] + regions[:10], strict=True):
         assert info.affected == other.affected
@@ -98,6 +109,9 @@ def test_a_mirrored_scan_gives_the_mirrored_result(study, scan):
 def test_the_order_of_the_axes_does_not_matter(study, scan):
     turned = score(reordered(scan, (1, 0, 2), (False, True, True)))
     assert turned.result.aspects == study.result.aspects
+    assert turned.result.contrast.artery_hu == pytest.approx(
+        study.result.contrast.artery_hu, abs=0.1
+    )
     for info, other in zip(study.result.regions, turned.result.regions, strict=True):
         assert info.probability == pytest.approx(other.probability, abs=1e-4)
 
