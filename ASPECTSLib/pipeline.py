@@ -125,9 +125,7 @@ def score_to_folder(
     return write_study(study.result, study.images, folder, progress, picture=picture)
 
 
-def _compute(
-    system: System, scan: Scan, options: ScoreOptions, progress: Progress
-) -> ScoredStudy:
+def _compute(system: System, scan: Scan, options: ScoreOptions, progress: Progress) -> ScoredStudy:
     """Compute on the device of the options, or on the CPU where `auto` took a GPU that is full."""
     try:
         with computing_on(options.device):

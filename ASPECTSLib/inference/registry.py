@@ -201,7 +201,9 @@ def load_network(model: ModelFile, device: torch.device | str | None = None) -> 
     except OSError:
         written = None  # reading it says why
     options = f"{card.architecture} {sorted(card.options.items())}"
-    return _network(_Wanted((path, written, card.sha256, options, str(device or current_device())), model))
+    return _network(
+        _Wanted((path, written, card.sha256, options, str(device or current_device())), model)
+    )
 
 
 @dataclass(frozen=True)
