@@ -118,7 +118,7 @@ class SliceNetwork(nn.Module):
         Returns
         -------
         torch.Tensor
-            Shape (B, out_channels, D, H, W); no slice depends on another.
+            Shape (B, out_channels, D, H, W); no slice depends on another but those that a network takes as neighbours.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class SliceNetwork(nn.Module):
         """
         self._check(tuple(image.shape))
         # No copy where the channels lie last: slices then lie one behind the other, each with its channels last.
-        slices = image.transpose(1, 2).flatten(0, 1)
+        slices = self._seen(image).transpose(1, 2).flatten(0, 1)
         logits = self.head(self.decoder(self.encoder(slices)))
         return logits.unflatten(0, (image.shape[0], image.shape[2])).transpose(1, 2)
 
@@ -136,6 +136,10 @@ class SliceNetwork(nn.Module):
         if kwargs.get("memory_format") is torch.channels_last_3d:
             kwargs["memory_format"] = torch.channels_last
         return super().to(*args, **kwargs)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        """Return what the encoder sees, of the same slices."""
+        return image
 
     def _check(self, shape: tuple[int, ...]) -> None:
         axes = "an image of 5 axes (batch, channel, slice, row, column)"

@@ -18,6 +18,7 @@ from ASPECTSLib.networks.ushape import Stride, check_counts, require
 LEVELS = 5
 """Four steps down, as in the paper."""
 
+_MOST_NEIGHBOURS = 4
 _SQUEEZED_TO = 8  # one in so many channels, in squeeze and excitation
 
 
@@ -39,6 +40,9 @@ class SliceAttentionUNet(SliceNetwork):
         doi:10.1109/CVPR.2018.00745). `both`: the two, the larger of which counts (Roy 2018,
         doi:10.1007/978-3-030-00928-1_48). `gate`: skips gated by what comes from below (Oktay 2018, arXiv:1804.03999).
         `none`: the plain U-Net.
+    neighbours
+        How many slices on either side are seen with each, of which the first channel, the brain, is enough. Beyond the
+        ends of a scan its last slice is seen again.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class SliceAttentionUNet(SliceNetwork):
         out_channels: int,
         widths: Sequence[int] = (16, 32, 64, 128, 128),
         attention: str = "remapping",
+        neighbours: int = 0,
     ) -> None:
         nn.Module.__init__(self)
         check_counts("in_channels", (in_channels,), lowest=1)
@@ -61,10 +66,19 @@ class SliceAttentionUNet(SliceNetwork):
         check_widths(widths, LEVELS)
         names = ", ".join(ATTENTION)
         require(attention in ATTENTION, f"an attention of {names}", attention)
-        self.in_channels = in_channels
-        self.encoder = _Encoder(in_channels, widths)
+        is_number = isinstance(neighbours, int) and 0 <= neighbours <= _MOST_NEIGHBOURS
+        require(is_number, f"0 to {_MOST_NEIGHBOURS} neighbours", neighbours)
+        self.in_channels, self.neighbours = in_channels, neighbours
+        self.encoder = _Encoder(in_channels + 2 * neighbours, widths)
         self.decoder = _Decoder(widths, attention)
         self.head = nn.Conv2d(widths[0], out_channels, 1)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        slices = image.shape[2]
+        here = torch.arange(slices, device=image.device)
+        steps = [step for step in range(-self.neighbours, self.neighbours + 1) if step]
+        others = [image[:, :1, (here + step).clamp(0, slices - 1)] for step in steps]
+        return torch.cat((image, *others), dim=1)
 
 
 class Remapping(nn.Module):

@@ -92,6 +92,13 @@ def test_a_path_without_a_folder_is_a_path(tmp_path, monkeypatch):
     refusal(ResourceError, ErrorCode.MODEL_NOT_FOUND, find_model, "tiny", [], words="named tiny")
 
 
+def test_the_folder_of_a_training_run_shows_its_model_only(tmp_path):
+    write_model(tmp_path)
+    for name in ("run.json", "checkpoint.safetensors", "weights.safetensors"):
+        (tmp_path / name).write_bytes(b"{}")
+    assert names(list_models([tmp_path])) == ["tiny"]
+
+
 def test_the_first_folder_wins(tmp_path):
     for folder in ("site", "shipped"):
         write_model(tmp_path / folder, version=folder)

@@ -42,6 +42,30 @@ def test_no_slice_depends_on_another(made):
             torch.testing.assert_close(together[:, :, k : k + 1], alone, atol=1e-4, rtol=1e-4)
 
 
+def test_neighbours_are_seen_as_far_as_is_asked_for():
+    made, slices = network("remapping", neighbours=1).eval(), image(5, 32, 48)
+    changed = slices.clone()
+    changed[:, 0, 4] += 1.0
+    with torch.inference_mode():
+        moved = (made(slices) - made(changed)).abs().amax(dim=(0, 1, 3, 4))
+    assert (moved[:3] < 1e-4).all()
+    assert (moved[3:] > 1e-3).all()
+
+
+def test_beyond_the_ends_the_last_slice_is_seen_again():
+    made, alone = network("none", neighbours=2).eval(), image(1, 32, 48)
+    with torch.inference_mode():
+        repeated = made(alone.expand(-1, -1, 3, -1, -1))
+        torch.testing.assert_close(repeated[:, :, :1], made(alone), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("neighbours", [-1, 5, 1.5])
+def test_other_numbers_of_neighbours_are_refused(neighbours):
+    with pytest.raises(UsageError, match="neighbours") as caught:
+        network("none", neighbours=neighbours)
+    assert caught.value.code is ErrorCode.MODEL_MISMATCH
+
+
 def test_every_weight_is_reached_by_the_gradient(made):
     made(image(*SIZE)).square().mean().backward()
     assert all(weight.grad is not None for weight in made.parameters())
