@@ -133,7 +133,7 @@ class Processes:
         self._python = python or sys.executable
         self._lock = threading.Lock()
         self._workers: list[Worker] = []
-        self._is_ended = False
+        self._is_ended = self._is_stopped = False
 
     def run(self, tasks: Sequence[Task], progress: Progress) -> Iterator[Finished]:
         """Do tasks, begun in their order, and yield each when it is done.
@@ -165,7 +165,7 @@ class Processes:
     def _serve(self, waiting: SimpleQueue[Task], done: SimpleQueue[Finished | None]) -> None:
         """Take tasks and have them done by a worker of its own."""
         worker = None
-        while not self._is_ended:
+        while not (self._is_ended or self._is_stopped):
             try:
                 task = waiting.get_nowait()
             except Empty:
@@ -181,6 +181,8 @@ class Processes:
                         break
                 worker.end()
                 worker = None
+            if finished is not None and finished.stopped is not None:
+                self._is_stopped = True  # no task is begun after that one
             done.put(finished)
         if worker is not None:
             worker.end()

@@ -98,6 +98,9 @@ def test_every_warning_of_the_project_has_advice():
     own |= {"HAEMORRHAGE_SUSPECTED", "LOW_REGISTRATION_QUALITY", "READING_INCOMPLETE"}
     own |= {"REGIONS_DISAGREE", "NO_ADC", "CORE_DISAGREES", "INFARCT_OUTSIDE_REGIONS"}
     own |= {"HAEMORRHAGE", "OLD_INFARCT", "KEY_SLICES_DISAGREE"}
+    own |= {"BLOOD_MAY_HIDE", "ONE_SIDED_FILLING", "ARTERIAL_PHASE"}
+    own |= {"NO_NCCT", "BOTH_SIDES", "LOW_ON_BOTH_SIDES", "CORE_WITH_BLOOD_VOLUME"}
+    own |= {"PARTLY_COVERED", "AGE_UNKNOWN", "AGE_BEYOND_ATLAS"}
     assert set(ADVICE) == own | {str(code) for code in NoteCode}
     assert advice(WarningInfo("SOMETHING_NEW", "").code).endswith(".")
 
