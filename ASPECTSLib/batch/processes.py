@@ -170,22 +170,27 @@ class Processes:
                 task = waiting.get_nowait()
             except Empty:
                 break
-            finished = None
-            for _ in range(_ATTEMPTS):
-                worker = worker or self._start()
-                if worker is None:
-                    break
-                if worker.is_ready:
-                    finished = worker.do(task)
-                    if not finished.lost:
-                        break
-                worker.end()
-                worker = None
+            worker, finished = self._attempt(task, worker)
             if finished is not None and finished.stopped is not None:
                 self._is_stopped = True  # no task is begun after that one
             done.put(finished)
         if worker is not None:
             worker.end()
+
+    def _attempt(self, task: Task, worker: Worker | None) -> tuple[Worker | None, Finished | None]:
+        """Have a task done, by another worker where one ends over it; None where no worker can be started."""
+        finished = None
+        for _ in range(_ATTEMPTS):
+            worker = worker or self._start()
+            if worker is None:
+                break
+            if worker.is_ready:
+                finished = worker.do(task)
+                if not finished.lost:
+                    break
+            worker.end()
+            worker = None
+        return worker, finished
 
     def _start(self) -> Worker | None:
         """Start a worker; None if the work has ended meanwhile, or there is no such interpreter."""
