@@ -225,7 +225,7 @@ def test_unsure_regions_are_signs_of_their_own_and_leave_the_score_open(panel):
     assert call_text(panel, "M3 left").startswith("◐")
     assert call_text(panel, "M4 left").startswith("◐")
     assert panel.ui.scoreLabel.text == "ASPECTS 6 / 10"
-    assert "unsure 5–7" in panel.ui.sideLabel.text
+    assert panel.ui.sideLabel.text == "LEFT\nunsure 5–7"
 
 
 @pytest.mark.parametrize(("name", "first"), [("M3 left", False), ("M4 left", True)])
