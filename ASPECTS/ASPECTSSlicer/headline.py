@@ -71,7 +71,9 @@ class Headline:
         else:
             ui.scoreLabel.setText(f"ASPECTS {aspects.score} / 10")
             side = filter(None, [side_text(aspects), unsure_text(study)])
-            ui.sideLabel.setText("\n".join(side))  # one below the other they fit into a narrow panel
+            ui.sideLabel.setText(
+                "\n".join(side)
+            )  # one below the other they fit into a narrow panel
             ui.totalsLabel.setText(_totals(study))
         ui.totalsLabel.setToolTip(method_text(study))
         ui.coreLabel.setText(core_text(study.core).replace("   ", "\n"))  # fits beside the score
