@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ASPECTSLib.batch.case_table import read_case_table
 from ASPECTSLib.batch.cases import Case, Refusal, with_folders
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
+from ASPECTSLib.io.file_names import KIND_NAMES, image_stem, kind_by_name
 from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
 from ASPECTSLib.io.modality import Modality
 
 IMAGE_STEM = "image"
 """Of the scan in a folder that is named by its kind, as `aspects synthesize` writes them."""
 
-_KINDS: Mapping[str, Modality] = {m.value.lower(): m for m in Modality}
-_SYNONYMS: Mapping[str, Modality] = {"ct": Modality.NCCT, "nect": Modality.NCCT, **_KINDS}
-_OF_CASE = ("age", "brain", "infarct", "lesion", "mask", "msk", "regions", "seg", "tissue")
-_WORD = re.compile(r"[^A-Za-z0-9]+")
 _SUBJECT, _SESSION = "sub-", "ses-"
 
 
@@ -61,7 +58,7 @@ def _cases_in(folder: Path) -> Iterator[Case]:
             else:
                 yield _case(path.name, path)
         elif path.name.lower().endswith(IMAGE_SUFFIXES):
-            yield Case(_stem(path), {None: path})
+            yield Case(image_stem(path), {None: path})
 
 
 def _case(name: str, folder: Path) -> Case:
@@ -83,11 +80,11 @@ def _case(name: str, folder: Path) -> Case:
 def _scans_by_folder(folder: Path) -> dict[Modality | None, Path]:
     """Return the scans in folders that are named by their kind, with the maps that lie beside them."""
     scans: dict[Modality | None, Path] = {}
-    for name, kind in _KINDS.items():
-        images = {_stem(p).lower(): p for p in _images(folder / name)}
+    for name, kind in KIND_NAMES.items():
+        images = {image_stem(p).lower(): p for p in _images(folder / name)}
         if IMAGE_STEM in images:
             scans[kind] = images[IMAGE_STEM]
-            beside = {_KINDS[stem]: path for stem, path in images.items() if stem in _KINDS}
+            beside = {KIND_NAMES[stem]: path for stem, path in images.items() if stem in KIND_NAMES}
             scans = beside | scans
     return scans
 
@@ -98,11 +95,9 @@ def _scans_by_file(folder: Path) -> dict[Modality | None, Path]:
     for path in _sorted(folder.rglob("*")):
         if not path.is_file() or not path.name.lower().endswith(IMAGE_SUFFIXES):
             continue
-        words = [word.lower() for word in _WORD.split(_stem(path)) if word]
-        kinds = {_SYNONYMS[word] for word in words if word in _SYNONYMS}
-        if len(kinds) != 1 or any(word in _OF_CASE for word in words):
+        kind = kind_by_name(path)
+        if kind is None:
             continue
-        kind = kinds.pop()
         if kind in scans:
             return {}
         scans[kind] = path
@@ -120,11 +115,6 @@ def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return [p for p in folder.iterdir() if p.name.lower().endswith(IMAGE_SUFFIXES)]
-
-
-def _stem(path: Path) -> str:
-    suffix = next(s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s))
-    return path.name[: -len(suffix)]
 
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.io.dicom import list_series, series_of_file
 from ASPECTSLib.io.diffusion import read_diffusion
+from ASPECTSLib.io.file_names import kind_by_name
 from ASPECTSLib.io.images import IMAGE_SUFFIXES, check_exists
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.notes import NoteCode, ScanNote
@@ -17,6 +18,8 @@ from ASPECTSLib.io.perfusion import read_perfusion
 from ASPECTSLib.io.scan import Scan, read_scan
 from ASPECTSLib.methods import method_for
 from ASPECTSLib.preprocessing.flow_content import looks_like_flow
+
+_SCORED_BY_NAME = frozenset({Modality.DWI, Modality.CBF, Modality.CTA})
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,18 @@ def read_given(given: GivenScans, method: str) -> Scan:
 
 
 def _recognised(path: Path) -> Modality | None:
-    """Return DWI for DICOM of diffusion MRI without CT, CBF for that of maps without head CT; None for all else."""
+    """Return DWI for DICOM of diffusion MRI without CT, CBF for that of maps without head CT; None for all else.
+
+    Other files go by their names: `sub-01_dwi.nii.gz` is diffusion MRI, and is refused if it does not look like that.
+    """
     check_exists(path)
     if path.is_dir():
         series = list_series(path)
     elif not path.name.lower().endswith(IMAGE_SUFFIXES):
         series = [series_of_file(path)]
     else:
-        return None
+        kind = kind_by_name(path)
+        return kind if kind in _SCORED_BY_NAME else None
     kinds = {one.kind for one in series}
     if Modality.DWI in kinds and all(one.modality != "CT" for one in series):
         return Modality.DWI
