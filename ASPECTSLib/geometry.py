@@ -97,14 +97,14 @@ class CanonicalVolume:
     flipped
         For each canonical array axis (k, j, i), whether it runs against the given array's axis.
     left_out
-        How many slices of the given volume lie below and above `volume`.
+        How many slices of the given volume lie below `volume`.
     """
 
     volume: Volume
     source_affine: NDArray[np.float64]
     axis_of: tuple[int, int, int]
     flipped: tuple[bool, bool, bool]
-    left_out: tuple[int, int] = (0, 0)
+    left_out: int = 0
 
     @property
     def slice_axis(self) -> int:
@@ -113,20 +113,17 @@ class CanonicalVolume:
 
     def restore_slice(self, index: int) -> int:
         """Return the index along `slice_axis` of the given volume of a canonical slice."""
-        below, above = self.left_out
-        slices = below + self.volume.array.shape[0] + above
-        return slices - 1 - below - index if self.flipped[0] else below + index
+        return self.volume.array.shape[0] - 1 - index if self.flipped[0] else self.left_out + index
 
     def reorder(self, array: NDArray[Any]) -> NDArray[Any]:
         """Bring an array on the grid as it was given to the canonical order of axes."""
-        below, above = self.left_out
         whole = array.transpose(self.axis_of)[_flips(self.flipped)]
-        return np.ascontiguousarray(whole[below : len(whole) - above])
+        return np.ascontiguousarray(whole[self.left_out :])
 
     def restore(self, array: NDArray[Any], fill: float = 0.0) -> Volume:
         """Bring an array on the canonical grid back to the grid as it was given; what is left out of it is filled."""
-        padding = (self.left_out, (0, 0), (0, 0))
-        whole = np.pad(array, padding, constant_values=fill) if any(self.left_out) else array
+        padding = ((self.left_out, 0), (0, 0), (0, 0))
+        whole = np.pad(array, padding, constant_values=fill) if self.left_out else array
         unflipped = whole[_flips(self.flipped)]
         return Volume(
             np.ascontiguousarray(unflipped.transpose(np.argsort(self.axis_of))), self.source_affine
@@ -134,10 +131,9 @@ class CanonicalVolume:
 
     def from_slice(self, first: int) -> CanonicalVolume:
         """Return the same without the canonical slices below one."""
-        below, above = self.left_out
         array = np.ascontiguousarray(self.volume.array[first:])
         part = Volume(array, centred_affine(array.shape, self.volume.spacing_mm))
-        return replace(self, volume=part, left_out=(below + first, above))
+        return replace(self, volume=part, left_out=self.left_out + first)
 
 
 def canonicalize(volume: Volume) -> CanonicalVolume:

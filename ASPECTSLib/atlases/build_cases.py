@@ -13,7 +13,7 @@ from ASPECTSLib.atlas.age_groups import AgeGroup, age_group
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
-from ASPECTSLib.atlases.label_folders import LABELS_NAME, image_stem, read_label_map
+from ASPECTSLib.atlases.label_folders import LABELS_NAME, read_label_map
 from ASPECTSLib.errors import (
     ContentRefusedError,
     ErrorCode,
@@ -21,6 +21,7 @@ from ASPECTSLib.errors import (
     GeometryRefusedError,
 )
 from ASPECTSLib.geometry import Volume, canonicalize
+from ASPECTSLib.io.file_names import image_stem
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
 from ASPECTSLib.preprocessing.grids import volumes_coincide

@@ -10,7 +10,8 @@ import numpy as np
 from ASPECTSLib.atlas.label_order import check_label_order, check_label_values
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
 from ASPECTSLib.geometry import Volume
-from ASPECTSLib.io.images import IMAGE_SUFFIXES, read_image
+from ASPECTSLib.io.file_names import image_stem
+from ASPECTSLib.io.images import read_image
 
 LABELS_NAME = "regions"
 """Name of the label map in the folder of a case, as `aspects score` and `aspects synthesize` write it."""
@@ -80,15 +81,6 @@ def read_label_map(files: tuple[Path, ...]) -> Volume:
     labels = volume.with_array(volume.array.astype(np.uint8))
     check_label_order(labels)
     return labels
-
-
-def image_stem(path: Path) -> str:
-    """Return the name of an image file without its ending; empty for other files."""
-    lower = path.name.lower()
-    for suffix in IMAGE_SUFFIXES:
-        if lower.endswith(suffix) and not lower.startswith("."):
-            return path.name[: -len(suffix)]
-    return ""
 
 
 def _in_case(folder: Path) -> tuple[Path, ...]:

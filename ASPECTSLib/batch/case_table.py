@@ -10,6 +10,7 @@ from pathlib import Path
 from ASPECTSLib.atlas.age_groups import MAX_AGE_YEARS, age_of
 from ASPECTSLib.batch.cases import Case, Refusal
 from ASPECTSLib.errors import ErrorCode, FileRefusedError
+from ASPECTSLib.io.file_names import KIND_NAMES
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.tables import is_unknown, read_text
 
@@ -17,7 +18,6 @@ NAME_COLUMNS = ("case", "participant_id", "id", "subject")
 """The first of them that a table has names its cases."""
 
 SCAN_COLUMN, AGE_COLUMN, SERIES_COLUMN = "scan", "age", "series"
-KIND_COLUMNS: Mapping[str, Modality] = {m.value.lower(): m for m in Modality}
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 
@@ -45,9 +45,9 @@ def read_case_table(path: Path) -> list[Case]:
     """
     columns, rows = read_rows(path)
     name_column = next((name for name in NAME_COLUMNS if name in columns), None)
-    scan_columns = [name for name in (SCAN_COLUMN, *KIND_COLUMNS) if name in columns]
+    scan_columns = [name for name in (SCAN_COLUMN, *KIND_NAMES) if name in columns]
     if name_column is None or not scan_columns:
-        kinds = ", ".join(KIND_COLUMNS)
+        kinds = ", ".join(KIND_NAMES)
         message = f"{path.name}: expected a column {' or '.join(NAME_COLUMNS)}, and {SCAN_COLUMN} or some of {kinds}"
         raise FileRefusedError(ErrorCode.COHORT_INVALID, message)
     folder = path.absolute().parent
@@ -82,7 +82,7 @@ def _case(
 ) -> Case:
     name = row[name_column] or f"line-{line}"
     scans = {
-        KIND_COLUMNS.get(column): folder / row[column]
+        KIND_NAMES.get(column): folder / row[column]
         for column in scan_columns
         if not is_unknown(row[column])
     }

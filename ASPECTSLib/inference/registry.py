@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Models"
 MODELS_VARIABLE = "ASPECTS_MODELS"
+RUN_FILE = "run.json"
+"""In the folder of a training run: what was trained, on what."""
 
 _SUFFIXES = (CARD_SUFFIX, WEIGHTS_SUFFIX)
 # Files of weights that people have and that are never opened: most of them can run code.
 _OTHER_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".zip", ".npz", ".h5")
-_RUN_FILE = "run.json"
 _STEMS_OF_RUN = ("run", "checkpoint", "weights")  # `aspects train` writes them beside the model
 _SHOWN_DIFFERENCES = 3
 _KEPT_NETWORKS = 8  # all that one method needs, and some of another
@@ -72,7 +73,7 @@ def model_stems(folders: Sequence[Path] | None = None) -> list[Path]:
     """
     found: dict[str, Path] = {}
     for folder in model_folders() if folders is None else folders:
-        passed_over = _STEMS_OF_RUN if (folder / _RUN_FILE).is_file() else ()
+        passed_over = _STEMS_OF_RUN if (folder / RUN_FILE).is_file() else ()
         for path in sorted(folder.glob("*")):
             is_one = path.suffix in _SUFFIXES and path.stem not in passed_over
             if is_one and is_model_name(path.stem):

@@ -27,6 +27,9 @@ def kind_by_name(path: Path) -> Modality | None:
 
 
 def image_stem(path: Path) -> str:
-    """Return the name of an image file without its suffix, which can have two parts."""
-    suffix = next(s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s))
-    return path.name[: -len(suffix)]
+    """Return the name of an image file without its suffix, which can have two parts; empty for other files."""
+    lower = path.name.lower()
+    for suffix in IMAGE_SUFFIXES:
+        if lower.endswith(suffix) and not lower.startswith("."):
+            return path.name[: -len(suffix)]
+    return ""

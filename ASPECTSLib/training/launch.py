@@ -21,6 +21,7 @@ from ASPECTSLib.errors import (
     UsageError,
 )
 from ASPECTSLib.inference.card import CARD_SUFFIX, Metric, ModelFile, is_model_name
+from ASPECTSLib.inference.registry import RUN_FILE
 from ASPECTSLib.inference.weights import export_model
 from ASPECTSLib.networks.build import build_network
 from ASPECTSLib.progress import Progress
@@ -31,8 +32,6 @@ from ASPECTSLib.training.options import require
 from ASPECTSLib.training.recipe import Recipe
 from ASPECTSLib.training.standing import TrainingResult
 from ASPECTSLib.training.trainer import CHECKPOINT_FILE, Trainer
-
-RUN_FILE = "run.json"
 
 _SCHEMA_VERSION = 1
 _REGIONS = 20

@@ -15,6 +15,7 @@ from ASPECTSLib import __version__
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.inference.card import is_model_name
 from ASPECTSLib.inference.machines import machine_path
+from ASPECTSLib.inference.registry import RUN_FILE
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.tables import csv_text
 from ASPECTSLib.progress import Progress
@@ -25,7 +26,6 @@ from ASPECTSLib.training.cohort import Cohort
 from ASPECTSLib.training.cohort_parts import split_cohort
 from ASPECTSLib.training.cohort_scan import LabelledScan, refuse, refuse_file
 from ASPECTSLib.training.feature_screening import Screening, candidates, screen_features
-from ASPECTSLib.training.launch import RUN_FILE
 from ASPECTSLib.training.machine_recipe import MachineRecipe
 from ASPECTSLib.training.options import require
 from ASPECTSLib.training.radiomics_table import FeatureTable, measure_cases

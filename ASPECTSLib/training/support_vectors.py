@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ASPECTSLib.errors import ErrorCode, InputRefusedError
 from ASPECTSLib.scoring.support_vectors import Kernel, SupportVectors
 from ASPECTSLib.statistics.estimates import Estimate
 from ASPECTSLib.statistics.roc import MIN_GROUP, Direction, area, marker
 from ASPECTSLib.statistics.thresholds import choose_threshold
 from ASPECTSLib.training.calibrate import RULE
+from ASPECTSLib.training.cohort_scan import refuse
 from ASPECTSLib.training.options import require
 from ASPECTSLib.training.radiomics_table import FeatureTable
 
@@ -290,6 +290,4 @@ def _exported(
 
 def _require(met: bool, expected: str, got: str) -> None:
     if not met:
-        raise InputRefusedError(
-            ErrorCode.COHORT_INVALID, f"expected {expected} to train a machine, got {got}"
-        )
+        refuse(f"expected {expected} to train a machine, got {got}")

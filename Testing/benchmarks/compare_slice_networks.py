@@ -27,7 +27,7 @@ from ASPECTSLib.errors import ContentRefusedError
 from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import Volume, expand
 from ASPECTSLib.inference.card import CARD_SUFFIX, ModelFile
-from ASPECTSLib.inference.registry import find_model, load_network
+from ASPECTSLib.inference.registry import RUN_FILE, find_model, load_network
 from ASPECTSLib.inference.slices import predict_anatomy, predict_ncct_infarct
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.brain import brain_mask
@@ -42,7 +42,7 @@ from ASPECTSLib.synthesis.generator import (
     scan_patient,
     truth_on,
 )
-from ASPECTSLib.training.launch import RUN_FILE, mean_interval
+from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.unseen import measured_scanners, unseen_seed, unseen_sources
 
 INFARCT, ANATOMY = "ncct-infarct", "ncct-anatomy"
