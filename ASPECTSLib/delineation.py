@@ -16,7 +16,7 @@ from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import Volume, expand
-from ASPECTSLib.inference.pose import levelled, levelled_template
+from ASPECTSLib.inference.pose import RegisteredAtlas, levelled, levelled_template
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
@@ -24,13 +24,14 @@ from ASPECTSLib.preprocessing.intensity import registration_image
 from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
-from ASPECTSLib.registration.mapping import warp_labels
+from ASPECTSLib.registration.mapping import Mapping, warp_labels
 from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
 from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 from ASPECTSLib.scoring.overlap import region_dice
 
 if TYPE_CHECKING:
     from ASPECTSLib.inference.card import ModelFile
+    from ASPECTSLib.inference.regions import PredictedRegions
 
 COARSE_MODEL, FINE_MODEL = "regions-coarse", "regions-fine"
 """Names of the cascade's models."""
@@ -239,21 +240,21 @@ def find_regions(
         If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
     models = region_models(source)
-    registered, scan_from_atlas = _register(brain, atlas, progress)
+    registered, mapping = _register(brain, atlas, progress)
     if not models or registered.quality.failures:
         return registered
     progress.stage("regions by network", 0.68)
-    labels = _predict(brain, atlas, models, scan_from_atlas)
-    agreement = float(region_dice(labels.array, registered.labels.array).mean())
+    found = _predict(brain, atlas, models, mapping)
+    agreement = float(region_dice(found.unaided.array, registered.labels.array).mean())
     compared = replace(
         registered,
         models=models,
         agreement=agreement,
-        is_doubtful=not _agree(labels, registered.labels, agreement),
+        is_doubtful=not _agree(found.unaided, registered.labels, agreement),
     )
     if compared.is_doubtful and source is RegionSource.AUTO:
         return compared
-    return replace(compared, labels=labels, source=RegionSource.NETWORK)
+    return replace(compared, labels=found.labels, source=RegionSource.NETWORK)
 
 
 def _agree(labels: Volume, registered: Volume, agreement: float) -> bool:
@@ -310,10 +311,8 @@ def _stripped(
     return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
-def _register(
-    brain: Brain, atlas: Atlas, progress: Progress
-) -> tuple[Delineation, NDArray[np.float64]]:
-    """Register the atlas, and carry its regions to the scan's own slices; return the pose, too."""
+def _register(brain: Brain, atlas: Atlas, progress: Progress) -> tuple[Delineation, Mapping]:
+    """Register the atlas, and carry its regions to the scan's own slices; return the mapping, too."""
     fixed, template = brain.fixed, brain.template
     route = resolve_route(brain.registration, is_measured=brain.modality is Modality.NCCT)
     progress.stage("affine registration", 0.30)
@@ -330,20 +329,17 @@ def _register(
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
     labels = warp_labels(atlas.regions, mapping, brain.mask)
     found = Delineation(brain.prepared, labels, quality, RegionSource.REGISTRATION, route)
-    return found, np.linalg.inv(matrix)
+    return found, mapping
 
 
 def _predict(
-    brain: Brain,
-    atlas: Atlas,
-    models: tuple[ModelFile, ...],
-    scan_from_atlas: NDArray[np.float64],
-) -> Volume:
+    brain: Brain, atlas: Atlas, models: tuple[ModelFile, ...], mapping: Mapping
+) -> PredictedRegions:
     from ASPECTSLib.inference.inputs import region_prior
     from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
     from ASPECTSLib.inference.registry import load_network
 
     networks = RegionNetworks(*(load_network(model) for model in models))
     prior, volume = region_prior(atlas), brain.prepared.volume
-    found = predict_regions(networks, volume, brain.modality, prior, brain.mask, scan_from_atlas)
-    return found.labels
+    registered = RegisteredAtlas(atlas.regions, mapping)
+    return predict_regions(networks, volume, brain.modality, prior, brain.mask, registered)

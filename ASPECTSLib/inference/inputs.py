@@ -41,7 +41,8 @@ _REGION_CENTRE_MM = (0.0, -12.0, 17.5)  # x, u, v: middle of the twenty regions
 _PITCH_DEG = (
     11.0  # of the orbitomeatal plane in the atlas, as in `ASPECTSLib.atlas.rules.RegionRule`
 )
-_PRIOR_SIGMA_MM = 4.0
+_PRIOR_SIGMA_MM = 4.0  # of what people differ after an affine fit
+_REGISTERED_SIGMA_MM = 1.5  # of what is left of that after a deformable one
 _POSE_SIGMA_MM = 12.0
 _PRIOR_FLOOR = 1e-3  # nothing is impossible
 _FOREGROUND_HU = 1.0  # above air, also in scans clipped at 0 HU
@@ -198,7 +199,7 @@ class RegionPrior:
 
 
 def region_prior(atlas: Atlas) -> RegionPrior:
-    """Return the prior of an atlas.
+    """Return the prior of an atlas that is not deformed to the patient.
 
     On the fine grid the regions are blurred by what people differ after an affine fit, on the coarse grid by what their
     poses differ.
@@ -210,6 +211,23 @@ def region_prior(atlas: Atlas) -> RegionPrior:
     """
     centres, volumes = label_centres(atlas.regions, len(REGIONS))
     return RegionPrior(_fine_prior(atlas), _head_prior(atlas), centres, volumes)
+
+
+def registered_prior(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logarithms of the prior probabilities that regions give which a registration brought to a patient.
+
+    Parameters
+    ----------
+    labels
+        Regions on the fine network's grid, 0 to 20, shape `REGION_SHAPE`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape (21, k, j, i), as `RegionPrior.log_probability`, but less blurred.
+    """
+    sigma = _REGISTERED_SIGMA_MM / np.array(REGION_SPACING_MM[::-1])
+    return _log_probability(labels, len(REGIONS) + 1, sigma)
 
 
 def _fine_prior(atlas: Atlas) -> NDArray[np.float32]:
@@ -242,9 +260,14 @@ def coarse_channels(image: NDArray[np.float32], prior: RegionPrior) -> NDArray[n
     return np.concatenate((with_coordinates(image), prior.head_log_probability))
 
 
-def fine_channels(image: NDArray[np.float32], prior: RegionPrior) -> NDArray[np.float32]:
-    """Return the input of the fine network: image, coordinates and prior; shape (25, k, j, i)."""
-    return np.concatenate((with_coordinates(image), prior.log_probability))
+def fine_channels(
+    image: NDArray[np.float32], log_probability: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the input of the fine network: image, coordinates and prior; shape (25, k, j, i).
+
+    The prior is that of a `RegionPrior`, or by `registered_prior`.
+    """
+    return np.concatenate((with_coordinates(image), log_probability))
 
 
 def fit_affine(

@@ -1,7 +1,8 @@
-"""The pose of a head by affine registration of the atlas, in the contrast of the modality."""
+"""The atlas registered to a head in the contrast of the modality: its pose, and the regions deformed to it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import exp
 
 import numpy as np
@@ -14,6 +15,8 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
+from ASPECTSLib.registration.mapping import Mapping, warp
+from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
 
 _LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
@@ -21,6 +24,48 @@ _BRIGHTEST = (
     1.8  # of the median: fluid on b0 images, infarcts and vessels do not pull the registration
 )
 _ADC_UNIT = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredAtlas:
+    """The regions of an atlas, and where a registration has them in a scan.
+
+    Parameters
+    ----------
+    regions
+        uint8 label map in MNI152 space, 0 to 20.
+    mapping
+        From points of the scan to points of the atlas; the pose of the head is its matrix.
+    """
+
+    regions: Volume
+    mapping: Mapping
+
+    @property
+    def scan_from_atlas(self) -> NDArray[np.float64]:
+        """4x4 affine matrix from MNI152 to the scan, RAS mm."""
+        return np.linalg.inv(self.mapping.matrix)
+
+    def regions_on(self, grid: Volume) -> NDArray[np.uint8]:
+        """Return the regions on any grid in the scan's frame, uint8, of its shape."""
+        return warp(self.regions, self.mapping, grid, labels=True).array
+
+
+def register_atlas(
+    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
+) -> RegisteredAtlas:
+    """Deform the atlas to a brain, by the registration that `auto` takes.
+
+    Parameters
+    ----------
+    volume, mask, modality, atlas, progress
+        As in `register_pose`.
+    """
+    matrix = np.linalg.inv(register_pose(volume, mask, modality, atlas, progress))
+    route = resolve_route(RegistrationRoute.AUTO, is_measured=modality.dicom_modality == "CT")
+    fixed, template = levelled(volume, mask.array), levelled_template(atlas, modality)
+    mapping = deform(fixed, template, matrix, route, progress or Progress())
+    return RegisteredAtlas(atlas.regions, mapping)
 
 
 def register_pose(

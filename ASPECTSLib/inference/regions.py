@@ -1,4 +1,4 @@
-"""The twenty regions by networks, from coarse to fine: first the pose of the head, then the borders in that pose."""
+"""The twenty regions by networks, from coarse to fine: the pose of the head, the regions in it, and their borders."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from ASPECTSLib.inference.inputs import (
     label_centres,
     on_grid,
     region_grid,
+    registered_prior,
 )
+from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
-_POSES = 2  # the fine network is asked again in the pose that its own regions have
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
 
@@ -42,7 +43,7 @@ class RegionNetworks:
     fine
         Network of the task `regions-fine`.
     coarse
-        Network of the task `regions-coarse`; without one the pose comes from the registration.
+        Network of the task `regions-coarse`; without one the first pose comes from the registration.
     """
 
     fine: nn.Module
@@ -61,11 +62,15 @@ class PredictedRegions:
         4x4 affine matrix from MNI152 to the scan, RAS mm, that the borders were found in.
     certainty
         Mean over the regions' voxels of the winning probability, 0 to 1.
+    unaided
+        uint8 label map on the scan's grid: the regions as the network sees them without the deformed atlas, by which
+        the two can be compared.
     """
 
     labels: Volume
     scan_from_atlas: NDArray[np.float64]
     certainty: float
+    unaided: Volume
 
 
 def predict_regions(
@@ -74,9 +79,12 @@ def predict_regions(
     modality: Modality,
     prior: RegionPrior,
     mask: Volume,
-    registered: NDArray[np.float64],
+    registered: RegisteredAtlas,
 ) -> PredictedRegions:
     """Find the twenty regions.
+
+    The fine network is asked twice: first with the atlas's regions in the pose of the head as its prior, then in the
+    pose that its own regions have, and with the regions of the deformed atlas as a sharper prior.
 
     Parameters
     ----------
@@ -91,7 +99,7 @@ def predict_regions(
     mask
         bool brain mask in the scan's frame: regions end at it, and its grid is that of the result.
     registered
-        4x4 affine matrix from MNI152 to the scan by registration, RAS mm, for use without a coarse network.
+        The atlas, deformed to the scan; its pose is used where there is no coarse network.
 
     Raises
     ------
@@ -101,16 +109,24 @@ def predict_regions(
     if not mask.array.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain mask, got an empty one")
     image = intensities(volume, modality)
-    scan_from_atlas = registered
+    scan_from_atlas = registered.scan_from_atlas
     if networks.coarse is not None:
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
-    for _ in range(_POSES):
-        grid = region_grid(scan_from_atlas)
-        channels = fine_channels(on_grid(image, grid), prior)
-        probabilities = _largest_only(logits(networks.fine, channels))
-        posed, scan_from_atlas = scan_from_atlas, _refined(probabilities, grid, prior)
-    labels, certainty = _on_scan(probabilities, grid, mask)
-    return PredictedRegions(labels, posed, certainty)
+    grid = region_grid(scan_from_atlas)
+    probabilities = _ask(networks.fine, image, grid, prior.log_probability)
+    unaided, _ = _on_scan(probabilities, grid, mask)
+    scan_from_atlas = _refined(probabilities, grid, prior)
+    grid = region_grid(scan_from_atlas)
+    deformed = registered_prior(registered.regions_on(grid))
+    labels, certainty = _on_scan(_ask(networks.fine, image, grid, deformed), grid, mask)
+    return PredictedRegions(labels, scan_from_atlas, certainty, unaided)
+
+
+def _ask(
+    fine: nn.Module, image: Volume, grid: Volume, log_prior: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the probabilities of the regions on the fine network's grid."""
+    return _largest_only(logits(fine, fine_channels(on_grid(image, grid), log_prior)))
 
 
 def find_pose(

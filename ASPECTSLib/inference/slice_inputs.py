@@ -12,11 +12,30 @@ from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, crop, resample
 from ASPECTSLib.preprocessing.midplane import Midplane
 
-PIXEL_MM = 0.9
-"""Rows and columns of a slice then span 202 mm, which hold the largest brain."""
 
-SLICE_SIDE = 224
-"""Rows and columns, as in Deep-ASPECTS (Upadhyay 2022, doi:10.1007/978-3-031-25066-8_17)."""
+@dataclass(frozen=True)
+class Pixels:
+    """Rows and columns of the slices of a network.
+
+    Parameters
+    ----------
+    size_mm
+        Of a pixel.
+    side
+        How many there are, along rows as along columns.
+    """
+
+    size_mm: float
+    side: int
+
+
+INFARCT_PIXELS = Pixels(0.9, 224)
+"""As many as in Deep-ASPECTS (Upadhyay 2022, doi:10.1007/978-3-031-25066-8_17). They span 202 mm, which hold the
+largest brain."""
+
+ANATOMY_PIXELS = Pixels(1.6, 128)
+"""Regions are 15 mm and more across: a third of the pixels shows them, and a network sees three times the patients in
+the same time."""
 
 BRAIN_WINDOW_HU = (0.0, 80.0)
 STROKE_WINDOW_HU = (5.0, 55.0)
@@ -99,13 +118,17 @@ def brain_frame(brain: Volume, midplane: Midplane) -> BrainFrame:
     return BrainFrame(matrix, float(bottom - top))
 
 
-def slice_grid(frame: BrainFrame, first_mm: float, slice_mm: float, count: int) -> Volume:
+def slice_grid(
+    frame: BrainFrame, pixels: Pixels, first_mm: float, slice_mm: float, count: int
+) -> Volume:
     """Return an empty grid of slices, symmetric about the midsagittal plane.
 
     Parameters
     ----------
     frame
         Of the brain.
+    pixels
+        Of the network.
     first_mm
         z of the lowest slice.
     slice_mm, count
@@ -114,22 +137,26 @@ def slice_grid(frame: BrainFrame, first_mm: float, slice_mm: float, count: int) 
     Returns
     -------
     Volume
-        uint8, shape (count, 224, 224), in the image frame.
+        uint8, shape (count, side, side), in the image frame.
     """
-    affine = np.diag([PIXEL_MM, PIXEL_MM, slice_mm, 1.0])
-    half_mm = (SLICE_SIDE - 1) / 2 * PIXEL_MM
+    affine = np.diag([pixels.size_mm, pixels.size_mm, slice_mm, 1.0])
+    half_mm = (pixels.side - 1) / 2 * pixels.size_mm
     affine[:3, 3] = -half_mm, -half_mm, first_mm
-    shape = (count, SLICE_SIDE, SLICE_SIDE)
+    shape = (count, pixels.side, pixels.side)
     return Volume(np.zeros(shape, np.uint8), np.linalg.inv(frame.from_image) @ affine)
 
 
-def brain_grid(frame: BrainFrame, volume: Volume, depth_mm: float = np.inf) -> Volume:
+def brain_grid(
+    frame: BrainFrame, pixels: Pixels, volume: Volume, depth_mm: float = np.inf
+) -> Volume:
     """Return the empty grid of a brain's slices; they are those of the scan where the head is not tilted.
 
     Parameters
     ----------
     frame
         Of the brain.
+    pixels
+        Of the network.
     volume
         The scan: its slices.
     depth_mm
@@ -143,7 +170,7 @@ def brain_grid(frame: BrainFrame, volume: Volume, depth_mm: float = np.inf) -> V
     height_mm = float(apply_affine(frame.from_image, on_slice_mm)[2])
     below = int(np.ceil((height_mm - max(frame.lowest_mm, -depth_mm)) / slice_mm))
     above = int(np.ceil(-height_mm / slice_mm))
-    return slice_grid(frame, height_mm - below * slice_mm, slice_mm, below + above + 1)
+    return slice_grid(frame, pixels, height_mm - below * slice_mm, slice_mm, below + above + 1)
 
 
 def density_on(volume: Volume, grid: Volume) -> NDArray[np.float32]:
@@ -160,7 +187,7 @@ def density_on(volume: Volume, grid: Volume) -> NDArray[np.float32]:
         By `slice_grid`.
     """
     part = _around(volume, grid)
-    ratio = max(PIXEL_MM / float(part.spacing_mm[:2].mean()), 1.0)
+    ratio = max(float(grid.spacing_mm[0] / part.spacing_mm[:2].mean()), 1.0)
     sigma = float(np.sqrt((ratio**2 - 1.0) / 12.0))
     clipped = np.clip(part.array.astype(np.float32), *_CLIP_HU)
     smoothed = ndimage.gaussian_filter(clipped, (0.0, sigma, sigma), mode="nearest")
@@ -230,7 +257,7 @@ def _smoothed_tissue(
     """Return the density averaged over the tissue around each pixel, and where there is enough of it."""
     low, high = _TISSUE_HU
     weight = (brain & (density > low) & (density < high)).astype(np.float32)
-    sigma = (0.0, *[_TISSUE_SIGMA_MM / PIXEL_MM] * 2)
+    sigma = (0.0, *[_TISSUE_SIGMA_MM / INFARCT_PIXELS.size_mm] * 2)
     total = ndimage.gaussian_filter(weight, sigma)
     smoothed = ndimage.gaussian_filter(density * weight, sigma) / np.maximum(total, _LEAST_TISSUE)
     return smoothed, brain & (total > _LEAST_TISSUE)

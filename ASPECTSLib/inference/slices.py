@@ -16,7 +16,10 @@ from ASPECTSLib.inference.infarct import PredictedInfarct
 from ASPECTSLib.inference.regions import _on_scan as labels_on_scan
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
+    INFARCT_PIXELS,
     BrainFrame,
+    Pixels,
     anatomy_channels,
     brain_frame,
     brain_grid,
@@ -71,7 +74,7 @@ def predict_ncct_infarct(
     ContentRefusedError
         NO_BRAIN if the mask is empty.
     """
-    seen = _seen(volume, brain, midplane)
+    seen = _seen(volume, brain, midplane, INFARCT_PIXELS)
 
     def evidence(slices: _Slices) -> NDArray[np.float32]:
         background, infarct = logits(network, infarct_channels(slices.density, slices.brain))
@@ -116,7 +119,7 @@ def predict_anatomy(
     ContentRefusedError
         NO_BRAIN if the mask is empty.
     """
-    seen = _seen(volume, brain, midplane, ANATOMY_DEPTH_MM)
+    seen = _seen(volume, brain, midplane, ANATOMY_PIXELS, ANATOMY_DEPTH_MM)
 
     def probabilities(slices: _Slices) -> NDArray[np.float32]:
         channels = anatomy_channels(slices.density, slices.brain, seen.grid, seen.frame)
@@ -171,9 +174,11 @@ class _Seen:
     slices: _Slices
 
 
-def _seen(volume: Volume, brain: Volume, midplane: Midplane, depth_mm: float = np.inf) -> _Seen:
+def _seen(
+    volume: Volume, brain: Volume, midplane: Midplane, pixels: Pixels, depth_mm: float = np.inf
+) -> _Seen:
     frame = brain_frame(brain, midplane)
-    grid = brain_grid(frame, volume, depth_mm)
+    grid = brain_grid(frame, pixels, volume, depth_mm)
     return _Seen(frame, grid, _Slices(density_on(volume, grid), mask_on(brain, grid)))
 
 

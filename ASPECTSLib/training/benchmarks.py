@@ -18,7 +18,7 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
-from ASPECTSLib.inference.pose import register_pose
+from ASPECTSLib.inference.pose import register_atlas
 from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
@@ -151,9 +151,9 @@ def _measure(
         if networks.measures_brain:
             found[BRAIN_DICE] = dice(mask.array, case.brain.array)
         if networks.regions is not None and case.regions is not None:
-            pose = register_pose(case.volume, mask, case.modality, atlas)
+            registered = register_atlas(case.volume, mask, case.modality, atlas)
             labels = predict_regions(
-                networks.regions, case.volume, case.modality, prior, mask, pose
+                networks.regions, case.volume, case.modality, prior, mask, registered
             ).labels
             found[REGION_DICE] = float(region_dice(labels.array, case.regions.array).mean())
     return found

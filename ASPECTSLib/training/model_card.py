@@ -26,11 +26,16 @@ from ASPECTSLib.inference.inputs import (
     REGION_SPACING_MM,
 )
 from ASPECTSLib.inference.slice_finder_inputs import STACK_SPACING_MM, WINDOWS_HU
-from ASPECTSLib.inference.slice_inputs import BRAIN_WINDOW_HU, STROKE_WINDOW_HU
+from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
+    BRAIN_WINDOW_HU,
+    INFARCT_PIXELS,
+    STROKE_WINDOW_HU,
+)
 from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 from ASPECTSLib.training.lessons import Lesson
 from ASPECTSLib.training.slice_finder_view import STACK_SHAPE
-from ASPECTSLib.training.slice_views import SLICES_SHAPE, USUAL_SPACING_MM
+from ASPECTSLib.training.slice_views import usual_grid
 from ASPECTSLib.training.standing import TrainingResult
 from ASPECTSLib.training.tasks import parse_data
 
@@ -38,8 +43,8 @@ _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
     {
         "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
         "infarct": (INFARCT_SPACING_MM, WHOLE_SHAPE),
-        "ncct-anatomy": (USUAL_SPACING_MM, SLICES_SHAPE),
-        "ncct-infarct": (USUAL_SPACING_MM, SLICES_SHAPE),
+        "ncct-anatomy": usual_grid(ANATOMY_PIXELS),
+        "ncct-infarct": usual_grid(INFARCT_PIXELS),
         "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
         "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
         "slice-finder": (STACK_SPACING_MM, STACK_SHAPE),

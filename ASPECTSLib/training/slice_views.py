@@ -15,9 +15,10 @@ from ASPECTSLib.evidence import average_slices
 from ASPECTSLib.geometry import Volume, apply_affine
 from ASPECTSLib.inference.inputs import RegionPrior
 from ASPECTSLib.inference.slice_inputs import (
-    PIXEL_MM,
-    SLICE_SIDE,
+    ANATOMY_PIXELS,
+    INFARCT_PIXELS,
     BrainFrame,
+    Pixels,
     anatomy_channels,
     brain_frame,
     density_on,
@@ -32,11 +33,9 @@ from ASPECTSLib.training.asymmetry_view import midplane_of
 from ASPECTSLib.training.labelled import Labelled
 
 SLICES = 8
-SLICES_SHAPE = (SLICES, SLICE_SIDE, SLICE_SIDE)
-"""Of a sample, along k, j, i: slices of one head, one above the other, that the brain or a part of it is on."""
+"""Of a sample: slices of one head, one above the other, that the brain or a part of it is on."""
 
-USUAL_SPACING_MM = (PIXEL_MM, PIXEL_MM, 5.0)
-"""Along i, j, k; across slices it is that of the scan."""
+_USUAL_SLICE_MM = 5.0
 
 _ON_INFARCT = 0.7  # share of the looks at a patient with infarct that show it for sure
 _OVERVIEW_MM = 4.0
@@ -50,10 +49,10 @@ _SIZE, _SIZE_OF_AXIS = (0.92, 1.09), (0.97, 1.03)
 
 _SHIFT_HU, _GAIN = 3.0, (0.92, 1.09)  # scanners differ so much, and ages
 _GREY_HU = 33.0
-_SMOOTHING = (0.0, 0.9)  # sigma in pixels
-_NOISE_HU, _GRAIN = 3.0, (0.3, 1.0)  # deviation, and sigma in pixels
-# Of the brain mask, which is blurred by so many pixels and cut off anew.
-_BORDER_PIXELS, _BORDER_LEVEL = 2.5, (0.25, 0.75)
+_SMOOTHING_MM = (0.0, 0.8)  # sigma
+_NOISE_HU, _GRAIN_MM = 3.0, (0.27, 0.9)  # deviation, and sigma
+# Of the brain mask, which is blurred by so much and cut off anew.
+_BORDER_MM, _BORDER_LEVEL = 2.25, (0.25, 0.75)
 
 
 def look_at_infarct_slices(
@@ -64,7 +63,7 @@ def look_at_infarct_slices(
     Returns
     -------
     tuple of numpy.ndarray
-        Image, float32, shape (3, *`SLICES_SHAPE`); labels, uint8, shape `SLICES_SHAPE`.
+        Image, float32, shape (5, `SLICES`, j, i); labels, uint8, shape (`SLICES`, j, i).
 
     Raises
     ------
@@ -77,7 +76,7 @@ def look_at_infarct_slices(
     frame = _frame_as_found(scan, draw.part("pose"))
     place = draw.part("place")
     shown_mm = _an_infarct_height(scan, frame, place) if place.chance(_ON_INFARCT) else None
-    seen = _slices(scan, frame, shown_mm, draw)
+    seen = _slices(scan, frame, INFARCT_PIXELS, shown_mm, draw)
     return infarct_channels(seen.density, seen.brain), seen.labelled(scan.infarct_on(seen.grid))
 
 
@@ -89,13 +88,13 @@ def look_at_region_slices(
     Returns
     -------
     tuple of numpy.ndarray
-        Image, float32, shape (6, *`SLICES_SHAPE`); labels, uint8, shape `SLICES_SHAPE`: 0, and n for region n of
+        Image, float32, shape (6, `SLICES`, j, i); labels, uint8, shape (`SLICES`, j, i): 0, and n for region n of
         `ASPECTSLib.inference.slices.CODES`.
     """
     frame = _frame_as_found(scan, draw.part("pose"))
     region = draw.part("place").pick(REGIONS)
     shown_mm = apply_affine(frame.from_image, scan.centres_mm[region.label - 1])[2]
-    seen = _slices(scan, frame, float(shown_mm), draw)
+    seen = _slices(scan, frame, ANATOMY_PIXELS, float(shown_mm), draw)
     image = anatomy_channels(seen.density, seen.brain, seen.grid, frame)
     return image, seen.labelled(_EITHER_SIDE[scan.regions_on(seen.grid)])
 
@@ -140,7 +139,9 @@ def _midplane(scan: Labelled) -> Midplane:
         return find_midplane(average_slices(scan.image))
 
 
-def _slices(scan: Labelled, frame: BrainFrame, shown_mm: float | None, draw: Draw) -> _Seen:
+def _slices(
+    scan: Labelled, frame: BrainFrame, pixels: Pixels, shown_mm: float | None, draw: Draw
+) -> _Seen:
     """Return some slices of a brain; with a height that they are to show, or anywhere."""
     volume = average_slices(scan.image)
     slice_mm = float(volume.spacing_mm[2])
@@ -149,9 +150,10 @@ def _slices(scan: Labelled, frame: BrainFrame, shown_mm: float | None, draw: Dra
     first_mm = place.uniform(*limits_mm)
     if shown_mm is not None:
         first_mm = float(np.clip(shown_mm - place.uniform(0.0, 1.0) * extent_mm, *limits_mm))
-    grid = slice_grid(frame, first_mm, slice_mm, SLICES)
-    density = _varied(density_on(volume, grid), draw.part("grey"))
-    brain = _rebordered(mask_on(scan.image.with_array(scan.brain), grid), draw.part("mask"))
+    grid = slice_grid(frame, pixels, first_mm, slice_mm, SLICES)
+    density = _varied(density_on(volume, grid), pixels, draw.part("grey"))
+    mask = mask_on(scan.image.with_array(scan.brain), grid)
+    brain = _rebordered(mask, pixels, draw.part("mask"))
     if draw.part("side").chance(0.5):
         return _Seen(grid, density, brain, is_mirrored=False)
     return _Seen(grid, density[..., ::-1], brain[..., ::-1], is_mirrored=True)
@@ -170,11 +172,11 @@ def _an_infarct_height(scan: Labelled, frame: BrainFrame, draw: Draw) -> float |
     return float(apply_affine(frame.from_image @ affine, voxel[::-1].astype(float))[2])
 
 
-def _varied(density: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
+def _varied(density: NDArray[np.float32], pixels: Pixels, draw: Draw) -> NDArray[np.float32]:
     """Return the density as another scanner would show it."""
-    smoothing = draw.uniform(*_SMOOTHING)
+    smoothing = draw.uniform(*_SMOOTHING_MM) / pixels.size_mm
     smoothed = ndimage.gaussian_filter(density, (0.0, smoothing, smoothing))
-    grain = draw.uniform(*_GRAIN)
+    grain = draw.uniform(*_GRAIN_MM) / pixels.size_mm
     noise = draw.generator.standard_normal(density.shape, np.float32)
     noise = ndimage.gaussian_filter(noise, (0.0, grain, grain))
     noise *= draw.uniform(0.0, _NOISE_HU) / max(float(noise.std()), 1e-6)
@@ -182,11 +184,17 @@ def _varied(density: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
     return (smoothed - _GREY_HU) * gain + _GREY_HU + shift + noise
 
 
-def _rebordered(brain: NDArray[np.bool_], draw: Draw) -> NDArray[np.bool_]:
+def _rebordered(brain: NDArray[np.bool_], pixels: Pixels, draw: Draw) -> NDArray[np.bool_]:
     """Return a brain mask with another border: masks that are found are narrower or wider."""
-    sigma = draw.uniform(0.0, _BORDER_PIXELS)
+    sigma = draw.uniform(0.0, _BORDER_MM) / pixels.size_mm
     blurred = ndimage.gaussian_filter(brain.astype(np.float32), (0.0, sigma, sigma))
     return blurred > draw.uniform(*_BORDER_LEVEL)
+
+
+def usual_grid(pixels: Pixels) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
+    """Return spacing along i, j and k in mm, as it is most often, and shape along k, j and i of a sample."""
+    spacing_mm = (pixels.size_mm, pixels.size_mm, _USUAL_SLICE_MM)
+    return spacing_mm, (SLICES, pixels.side, pixels.side)
 
 
 def _either_side() -> NDArray[np.uint8]:

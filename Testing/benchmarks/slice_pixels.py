@@ -25,7 +25,7 @@ from scipy import ndimage
 
 from ASPECTSLib.inference.registry import find_model, load_network
 from ASPECTSLib.inference.run import logits
-from ASPECTSLib.inference.slice_inputs import PIXEL_MM, SLICE_SIDE, infarct_channels
+from ASPECTSLib.inference.slice_inputs import INFARCT_PIXELS, infarct_channels
 from ASPECTSLib.training.launch import mean_interval
 
 PIXEL_OF_PNG_MM = 0.45
@@ -111,7 +111,7 @@ def symmetric(
 ) -> Slice:
     """Turn a slice so that its outline is most like its mirror image, and resample it to the networks' pixels."""
     centre = np.array(ndimage.center_of_mass(brain))
-    step = PIXEL_MM / PIXEL_OF_PNG_MM
+    step = INFARCT_PIXELS.size_mm / PIXEL_OF_PNG_MM
     likeness = []
     for turn in _TURNS_DEG:
         outline = _turned(brain.astype(np.float32), centre, turn, step)
@@ -182,8 +182,9 @@ def _turned(
     """Resample a picture around a centre, turned, with pixels of so many of its own."""
     angle = np.radians(turn_deg)
     matrix = step * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    offset = centre - matrix @ np.full(2, (SLICE_SIDE - 1) / 2)
-    return ndimage.affine_transform(image, matrix, offset, (SLICE_SIDE, SLICE_SIDE), order=1)
+    side = INFARCT_PIXELS.side
+    offset = centre - matrix @ np.full(2, (side - 1) / 2)
+    return ndimage.affine_transform(image, matrix, offset, (side, side), order=1)
 
 
 if __name__ == "__main__":

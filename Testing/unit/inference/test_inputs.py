@@ -253,7 +253,7 @@ def test_the_prior_is_mirror_symmetric(prior):
 
 def test_the_fine_network_sees_image_coordinates_and_prior(prior):
     image = np.full(REGION_SHAPE, 0.5, np.float32)
-    channels = fine_channels(image, prior)
+    channels = fine_channels(image, prior.log_probability)
     assert channels.shape == (25, *REGION_SHAPE)
     assert channels.dtype == np.float32
     np.testing.assert_array_equal(channels[:4], with_coordinates(image))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from head_phantoms import mirrored
 from known_networks import KnownLabels
 
@@ -15,9 +16,12 @@ from ASPECTSLib.inference.inputs import (
     intensities,
     region_grid,
     region_prior,
+    registered_prior,
 )
+from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.regions import RegionNetworks, find_pose, predict_regions
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.registration.mapping import Mapping
 from ASPECTSLib.scoring.overlap import region_dice
 
 SCAN_SHAPE = (36, 54, 46)
@@ -80,8 +84,18 @@ def known_cascade(scan, prior, truth_on, pose=POSE):
 
 
 @pytest.fixture(scope="module")
-def predicted(cascade, scan, prior, mask):
-    return predict_regions(cascade, scan, Modality.NCCT, prior, mask, POSE)
+def registered(atlas):
+    """Return the atlas in the pose that it has in the scan."""
+    return with_pose(RegisteredAtlas(atlas.regions, Mapping(np.eye(4))), POSE)
+
+
+def with_pose(registered, pose):
+    return RegisteredAtlas(registered.regions, Mapping(np.linalg.inv(pose)))
+
+
+@pytest.fixture(scope="module")
+def predicted(cascade, scan, prior, mask, registered):
+    return predict_regions(cascade, scan, Modality.NCCT, prior, mask, registered)
 
 
 def with_fine_labels(cascade, change):
@@ -105,22 +119,24 @@ def test_regions_are_where_the_networks_see_them(predicted, truth_on, scan, mask
     assert 0.8 < predicted.certainty <= 1.0
 
 
-def test_regions_end_at_the_mask(cascade, scan, prior, mask):
+def test_regions_end_at_the_mask(cascade, scan, prior, mask, registered):
     half = mask.array.copy()
     half[:, :, : SCAN_SHAPE[2] // 2] = False
-    part = predict_regions(cascade, scan, Modality.NCCT, prior, mask.with_array(half), POSE)
+    part = predict_regions(cascade, scan, Modality.NCCT, prior, mask.with_array(half), registered)
     assert not part.labels.array[~half].any()
     assert part.labels.array[half].any()
 
 
-def test_the_mirrored_scan_has_the_mirrored_regions(predicted, scan, prior, mask, truth_on):
+def test_the_mirrored_scan_has_the_mirrored_regions(
+    predicted, scan, prior, mask, truth_on, registered
+):
     def mirrored_truth(grid, _pose):
         other_side = Volume(grid.array, MIRROR @ grid.affine)
         return swap_sides(truth_on(other_side))
 
     other = mirrored(scan)
     cascade = known_cascade(other, prior, mirrored_truth)
-    found = predict_regions(cascade, other, Modality.NCCT, prior, mirrored(mask), POSE)
+    found = predict_regions(cascade, other, Modality.NCCT, prior, mirrored(mask), registered)
     expected = swap_sides(predicted.labels.array[..., ::-1])
     assert region_dice(found.labels.array, expected).min() > 0.97
     np.testing.assert_allclose(
@@ -130,11 +146,14 @@ def test_the_mirrored_scan_has_the_mirrored_regions(predicted, scan, prior, mask
     assert np.isin(right[right > 0], range(1, 11)).all()
 
 
-def test_the_networks_see_the_scan_where_they_look(cascade, predicted, prior):
-    coarse, fine = cascade.coarse.seen[-1][0].numpy(), cascade.fine.seen[-1][0].numpy()
+def test_the_networks_see_the_scan_where_they_look(cascade, predicted, prior, registered):
+    coarse = cascade.coarse.seen[-1][0].numpy()
+    first, fine = (seen[0].numpy() for seen in cascade.fine.seen[-2:])
     assert (coarse.shape[0], fine.shape[0]) == (26, 25)
     np.testing.assert_array_equal(fine[1:4], coordinates(fine.shape[1:]))
-    np.testing.assert_array_equal(fine[4:], prior.log_probability)
+    np.testing.assert_array_equal(first[4:], prior.log_probability)
+    deformed = registered.regions_on(region_grid(predicted.scan_from_atlas))
+    np.testing.assert_array_equal(fine[4:], registered_prior(deformed))
     np.testing.assert_array_equal(coarse[4:], prior.head_log_probability)
     grid = region_grid(predicted.scan_from_atlas)
     x_mm = grid_points(grid.array.shape, grid.affine)[..., 0]
@@ -142,7 +161,9 @@ def test_the_networks_see_the_scan_where_they_look(cascade, predicted, prior):
     np.testing.assert_allclose(fine[0][deep], (40.0 + 0.2 * x_mm[deep]) / 80.0, atol=0.01)
 
 
-def test_what_lies_apart_from_a_region_is_not_of_it(cascade, scan, prior, mask, predicted):
+def test_what_lies_apart_from_a_region_is_not_of_it(
+    cascade, scan, prior, mask, predicted, registered
+):
     def litter(labels):
         littered = labels.copy()
         middle = littered[:, :, littered.shape[2] // 2 - 2 : littered.shape[2] // 2 + 2]
@@ -150,24 +171,56 @@ def test_what_lies_apart_from_a_region_is_not_of_it(cascade, scan, prior, mask, 
         return littered
 
     found = predict_regions(
-        with_fine_labels(cascade, litter), scan, Modality.NCCT, prior, mask, POSE
+        with_fine_labels(cascade, litter), scan, Modality.NCCT, prior, mask, registered
     )
     assert region_dice(found.labels.array, predicted.labels.array).min() > 0.97
 
 
-def test_a_fine_network_that_sees_no_region_is_refused(cascade, scan, prior, mask):
+def test_a_fine_network_that_sees_no_region_is_refused(cascade, scan, prior, mask, registered):
     blind = with_fine_labels(cascade, np.zeros_like)
     with pytest.raises(ContentRefusedError, match="found 0 of them"):
-        predict_regions(blind, scan, Modality.NCCT, prior, mask, POSE)
+        predict_regions(blind, scan, Modality.NCCT, prior, mask, registered)
 
 
 def test_without_a_coarse_network_the_pose_is_the_registered_one(
-    cascade, scan, prior, mask, predicted
+    cascade, scan, prior, mask, predicted, registered
 ):
-    posed = predict_regions(
-        RegionNetworks(cascade.fine), scan, Modality.NCCT, prior, mask, predicted.scan_from_atlas
-    )
+    known = with_pose(registered, predicted.scan_from_atlas)
+    posed = predict_regions(RegionNetworks(cascade.fine), scan, Modality.NCCT, prior, mask, known)
     assert region_dice(posed.labels.array, predicted.labels.array).min() > 0.9
+
+
+class Unsure(torch.nn.Module):
+    """A network that finds every class as likely: what it gives is the prior."""
+
+    divisor = (1, 1, 1)
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, image):
+        return self.weight * image[:, 4:]
+
+
+def test_a_network_that_sees_nothing_leaves_the_regions_of_the_deformed_atlas(
+    scan, prior, mask, registered, truth_on
+):
+    bent = Mapping(registered.mapping.matrix, *bulge(scan))
+    deformed = RegisteredAtlas(registered.regions, bent)
+    found = predict_regions(RegionNetworks(Unsure()), scan, Modality.NCCT, prior, mask, deformed)
+    expected = np.where(mask.array, deformed.regions_on(scan), 0)
+    assert region_dice(found.labels.array, expected).mean() > 0.8
+    assert region_dice(found.unaided.array, expected).mean() < 0.7
+    plain = np.where(mask.array, truth_on(scan), 0)
+    assert region_dice(found.unaided.array, plain).mean() > 0.8
+
+
+def bulge(scan):
+    """Return a displacement of the scan's points by 10 mm to the front, and its grid."""
+    shift_mm = np.zeros((*scan.array.shape, 3))
+    shift_mm[..., 1] = 10.0
+    return shift_mm, scan
 
 
 def test_brain_outside_of_the_regions_does_not_count_for_the_pose(scan, prior, cascade):
@@ -180,15 +233,17 @@ def test_brain_outside_of_the_regions_does_not_count_for_the_pose(scan, prior, c
 
 
 @pytest.mark.parametrize("seen", [range(0), range(1, 11)])
-def test_too_few_regions_are_refused(scan, prior, mask, cascade, seen):
+def test_too_few_regions_are_refused(scan, prior, mask, cascade, seen, registered):
     labels = cascade.coarse.labels.numpy().astype(np.uint8)
     some = KnownLabels(np.where(np.isin(labels, seen), labels, 0).astype(np.uint8), COUNT + 2)
     with pytest.raises(ContentRefusedError, match=f"found {len(seen)} of them") as refused:
-        predict_regions(RegionNetworks(cascade.fine, some), scan, Modality.NCCT, prior, mask, POSE)
+        predict_regions(
+            RegionNetworks(cascade.fine, some), scan, Modality.NCCT, prior, mask, registered
+        )
     assert refused.value.code is ErrorCode.NO_BRAIN
 
 
-def test_an_empty_mask_is_refused(cascade, scan, prior, mask):
+def test_an_empty_mask_is_refused(cascade, scan, prior, mask, registered):
     nothing = mask.with_array(np.zeros_like(mask.array))
     with pytest.raises(ContentRefusedError, match="got an empty one"):
-        predict_regions(cascade, scan, Modality.NCCT, prior, nothing, POSE)
+        predict_regions(cascade, scan, Modality.NCCT, prior, nothing, registered)

@@ -9,10 +9,10 @@ from head_phantoms import BRAIN_AXES_MM, grid_points, head_scan, mirrored, pose_
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, centred_affine
 from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
     ANATOMY_SLICE_CHANNELS,
+    INFARCT_PIXELS,
     INFARCT_SLICE_CHANNELS,
-    PIXEL_MM,
-    SLICE_SIDE,
     WINDOW_CHANNELS,
     anatomy_channels,
     brain_frame,
@@ -37,14 +37,14 @@ class Posed:
         normal = scan.to_head[0, :3]
         self.midplane = Midplane(normal, -float(scan.to_head[0, 3]), 1.0)
         self.frame = brain_frame(self.brain, self.midplane)
-        self.grid = brain_grid(self.frame, self.volume)
+        self.grid = brain_grid(self.frame, INFARCT_PIXELS, self.volume)
 
     def mirror(self):
         other = object.__new__(Posed)
         other.volume, other.brain = mirrored(self.volume), mirrored(self.brain)
         other.midplane = self.midplane.mirrored()
         other.frame = brain_frame(other.brain, other.midplane)
-        other.grid = brain_grid(other.frame, other.volume)
+        other.grid = brain_grid(other.frame, INFARCT_PIXELS, other.volume)
         return other
 
     def channels(self):
@@ -63,8 +63,14 @@ def turned():
 
 
 def test_slices_have_the_papers_size_and_the_distance_of_the_scans_slices(turned):
-    assert turned.grid.array.shape[1:] == (SLICE_SIDE, SLICE_SIDE) == (224, 224)
-    np.testing.assert_allclose(turned.grid.spacing_mm, (PIXEL_MM, PIXEL_MM, SPACING_MM[2]))
+    assert turned.grid.array.shape[1:] == (INFARCT_PIXELS.side, INFARCT_PIXELS.side) == (224, 224)
+    pixel_mm = INFARCT_PIXELS.size_mm
+    np.testing.assert_allclose(turned.grid.spacing_mm, (pixel_mm, pixel_mm, SPACING_MM[2]))
+
+
+def test_slices_of_both_networks_show_the_same_part_of_the_head():
+    fine, coarse = (p.size_mm * p.side for p in (INFARCT_PIXELS, ANATOMY_PIXELS))
+    assert coarse == pytest.approx(fine, rel=0.02)
 
 
 def test_rows_of_a_slice_run_through_their_mirror_images(turned):
@@ -182,7 +188,7 @@ def test_a_mirrored_scan_of_fine_pixels_has_the_mirrored_density():
     noise = np.random.default_rng(0).normal(30.0, 10.0, shape).astype(np.float32)
     volume = Volume(noise, centred_affine(shape, spacing_mm))
     frame = brain_frame(volume.with_array(np.ones(shape, bool)), STRAIGHT)
-    grid = brain_grid(frame, volume)
+    grid = brain_grid(frame, INFARCT_PIXELS, volume)
     density, other = (density_on(v, grid) for v in (volume, mirrored(volume)))
     np.testing.assert_allclose(other[..., ::-1], density, atol=1e-3)
     seen = density[1, 90:130, 90:130]
@@ -198,7 +204,7 @@ def test_masks_on_finer_slices_give_the_same_frame(turned):
 
 
 def test_slices_can_be_laid_anywhere(turned):
-    grid = slice_grid(turned.frame, -40.0, 5.0, 3)
+    grid = slice_grid(turned.frame, INFARCT_PIXELS, -40.0, 5.0, 3)
     middle = apply_affine(grid.affine, np.array([111.5, 111.5, 1.0]))
     np.testing.assert_allclose(
         apply_affine(turned.frame.from_image, middle), (0.0, 0.0, -35.0), atol=1e-9

@@ -50,7 +50,7 @@ def models(monkeypatch):
 
     monkeypatch.setattr(benchmarks, "find_model", find)
     monkeypatch.setattr(benchmarks, "find_optional_model", find)
-    monkeypatch.setattr(benchmarks, "register_pose", lambda *_: "pose")
+    monkeypatch.setattr(benchmarks, "register_atlas", lambda *_: "registered")
     monkeypatch.setattr(benchmarks, "load_network", lambda file: f"network of {file.card.task}")
     monkeypatch.setattr(benchmarks, "region_prior", lambda _atlas: "prior")
     monkeypatch.setattr(benchmarks, "load_atlas", lambda: "atlas")
@@ -73,13 +73,14 @@ def real(monkeypatch):
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
         return volume.with_array(state.brain)
 
-    def predict_regions(networks, volume, modality, prior, mask, pose):
-        assert (prior, pose) == ("prior", "pose")
+    def predict_regions(networks, volume, modality, prior, mask, registered):
+        assert (prior, registered) == ("prior", "registered")
         assert mask.array.dtype == bool
         state.asked.append((networks.coarse, networks.fine, modality))
         if state.labels is None:
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
-        return PredictedRegions(volume.with_array(state.labels), np.eye(4), 1.0)
+        labels = volume.with_array(state.labels)
+        return PredictedRegions(labels, np.eye(4), 1.0, labels)
 
     monkeypatch.setattr(benchmarks, "predict_brain", predict_brain)
     monkeypatch.setattr(benchmarks, "predict_regions", predict_regions)

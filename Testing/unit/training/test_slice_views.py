@@ -16,7 +16,13 @@ from ASPECTSLib.cli.train import RECIPES_FOLDER
 from ASPECTSLib.errors import ErrorCode, InputRefusedError, UsageError
 from ASPECTSLib.geometry import Volume, apply_affine, centred_affine
 from ASPECTSLib.inference.registry import load_network
-from ASPECTSLib.inference.slice_inputs import ANATOMY_SLICE_CHANNELS, INFARCT_SLICE_CHANNELS
+from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
+    ANATOMY_SLICE_CHANNELS,
+    INFARCT_PIXELS,
+    INFARCT_SLICE_CHANNELS,
+    Pixels,
+)
 from ASPECTSLib.inference.slices import CODES
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.networks.build import build_network
@@ -29,13 +35,14 @@ from ASPECTSLib.training.lessons import synthetic_lesson
 from ASPECTSLib.training.losses import focal_boundary_dice
 from ASPECTSLib.training.recipe import parse_recipe, read_recipe
 from ASPECTSLib.training.slice_views import (
-    SLICES_SHAPE,
     look_at_infarct_slices,
     look_at_region_slices,
+    usual_grid,
 )
 from ASPECTSLib.training.tasks import parse_data, view_of
 from ASPECTSLib.training.views import VIEWS
 
+SLICES_SHAPE, REGION_SLICES_SHAPE = (usual_grid(p)[1] for p in (INFARCT_PIXELS, ANATOMY_PIXELS))
 SHAPE, SPACING_MM = (28, 74, 62), np.array([3.0, 3.0, 6.0])
 TO_HEAD = pose_matrix(14.0, -8.0, (5.0, -6.0, 3.0))
 CENTRE_MM, RADIUS_MM = (32.0, 15.0, 20.0), 15.0
@@ -109,13 +116,13 @@ def anatomies(scan):
 
 
 def test_samples_have_the_shape_that_the_networks_take(infarcts, anatomies):
-    for looks, task, channels in (
-        (infarcts, "ncct-infarct", INFARCT_SLICE_CHANNELS),
-        (anatomies, "ncct-anatomy", ANATOMY_SLICE_CHANNELS),
+    for looks, task, channels, shape in (
+        (infarcts, "ncct-infarct", INFARCT_SLICE_CHANNELS, SLICES_SHAPE),
+        (anatomies, "ncct-anatomy", ANATOMY_SLICE_CHANNELS, REGION_SLICES_SHAPE),
     ):
         assert VIEWS[task].channels == channels
         for image, labels in looks:
-            assert (image.shape, labels.shape) == ((channels, *SLICES_SHAPE), SLICES_SHAPE)
+            assert (image.shape, labels.shape) == ((channels, *shape), shape)
             assert (image.dtype, labels.dtype) == (np.float32, np.uint8)
             assert np.isfinite(image).all()
 
@@ -217,8 +224,8 @@ def test_a_network_learns_a_sample(infarcts):
 
 @pytest.mark.parametrize("task", ["ncct-infarct", "ncct-anatomy"])
 def test_a_recipe_becomes_a_model(atlas, tmp_path, monkeypatch, task):
-    monkeypatch.setattr("ASPECTSLib.inference.slice_inputs.SLICE_SIDE", 64)
-    monkeypatch.setattr("ASPECTSLib.inference.slice_inputs.PIXEL_MM", 3.0)
+    for name in ("ANATOMY_PIXELS", "INFARCT_PIXELS"):
+        monkeypatch.setattr(f"ASPECTSLib.training.slice_views.{name}", Pixels(3.0, 64))
     monkeypatch.setattr("ASPECTSLib.training.slice_views.SLICES", 3)
     monkeypatch.setattr("ASPECTSLib.training.log._open_events", lambda _folder, _step: None)
     monkeypatch.setattr("ASPECTSLib.training.trainer.draw_curves", lambda _series, _path: ())
@@ -227,7 +234,8 @@ def test_a_recipe_becomes_a_model(atlas, tmp_path, monkeypatch, task):
     trained = train(recipe, lesson, tmp_path, Progress())
     card = trained.model.card
     assert (card.task, card.input["channels"]) == (task, VIEWS[task].channels)
-    assert card.input["shape_kji"] == list(SLICES_SHAPE)
+    shapes = {"ncct-infarct": SLICES_SHAPE, "ncct-anatomy": REGION_SLICES_SHAPE}
+    assert card.input["shape_kji"] == list(shapes[task])
     assert "mirrored slice" in card.input["normalisation"]
     assert load_network(trained.model).divisor == (1, 32, 32)
 
