@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,9 @@ from scipy import ndimage
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, crop, resample
 from ASPECTSLib.preprocessing.midplane import Midplane
+
+_BRAIN_MM = 200.0  # of the largest, from front to back
+_SIDE_STEP = 32
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,18 @@ class Pixels:
     size_mm: float
     side: int
 
+    @classmethod
+    def of_size(cls, size_mm: float) -> Pixels:
+        """Return as many as hold the largest brain, in a multiple that all networks of slices take."""
+        return cls(size_mm, _SIDE_STEP * ceil(_BRAIN_MM / size_mm / _SIDE_STEP))
 
-INFARCT_PIXELS = Pixels(0.9, 224)
-"""As many as in Deep-ASPECTS (Upadhyay 2022, doi:10.1007/978-3-031-25066-8_17). They span 202 mm, which hold the
-largest brain."""
 
-ANATOMY_PIXELS = Pixels(1.6, 128)
-"""Regions are 15 mm and more across: a third of the pixels shows them, and a network sees three times the patients in
-the same time."""
+INFARCT_PIXELS = Pixels.of_size(0.9)
+"""224 rows and columns, as in Deep-ASPECTS (Upadhyay 2022, doi:10.1007/978-3-031-25066-8_17)."""
+
+ANATOMY_PIXELS = Pixels.of_size(1.6)
+"""128 rows and columns: regions are 15 mm and more across, a third of the pixels shows them, and a network sees three
+times the patients in the same time."""
 
 BRAIN_WINDOW_HU = (0.0, 80.0)
 STROKE_WINDOW_HU = (5.0, 55.0)
@@ -199,7 +209,14 @@ def mask_on(mask: Volume, grid: Volume) -> NDArray[np.bool_]:
     return resample(_around(mask, grid), grid).array > _INSIDE
 
 
-def infarct_channels(density: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.float32]:
+def pixels_of(card_input: Mapping[str, Any]) -> Pixels:
+    """Return the pixels of a model of slices, from the `input` of its card."""
+    return Pixels(float(card_input["spacing_mm"][0]), int(card_input["shape_kji"][-1]))
+
+
+def infarct_channels(
+    density: NDArray[np.float32], brain: NDArray[np.bool_], pixels: Pixels
+) -> NDArray[np.float32]:
     """Return the input of the infarct network, shape (5, k, j, i).
 
     That the other side is seen at the same place is not in the paper: early infarct is some HU darker than normal
@@ -210,8 +227,10 @@ def infarct_channels(density: NDArray[np.float32], brain: NDArray[np.bool_]) -> 
     ----------
     density, brain
         HU and brain mask on a grid of slices, shape (k, j, i); the network's right is the patient's right.
+    pixels
+        Of the grid.
     """
-    smoothed, is_known = _smoothed_tissue(density, brain)
+    smoothed, is_known = _smoothed_tissue(density, brain, pixels)
     tissue = _windowed(smoothed, is_known, STROKE_WINDOW_HU)
     is_paired = is_known & is_known[..., ::-1]
     difference = np.clip((smoothed - smoothed[..., ::-1]) / _DIFFERENCE_HU, -1.0, 1.0)
@@ -252,12 +271,12 @@ def _windows(density: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[
 
 
 def _smoothed_tissue(
-    density: NDArray[np.float32], brain: NDArray[np.bool_]
+    density: NDArray[np.float32], brain: NDArray[np.bool_], pixels: Pixels
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the density averaged over the tissue around each pixel, and where there is enough of it."""
     low, high = _TISSUE_HU
     weight = (brain & (density > low) & (density < high)).astype(np.float32)
-    sigma = (0.0, *[_TISSUE_SIGMA_MM / INFARCT_PIXELS.size_mm] * 2)
+    sigma = (0.0, *[_TISSUE_SIGMA_MM / pixels.size_mm] * 2)
     total = ndimage.gaussian_filter(weight, sigma)
     smoothed = ndimage.gaussian_filter(density * weight, sigma) / np.maximum(total, _LEAST_TISSUE)
     return smoothed, brain & (total > _LEAST_TISSUE)

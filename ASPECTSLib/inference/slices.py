@@ -16,8 +16,6 @@ from ASPECTSLib.inference.infarct import PredictedInfarct
 from ASPECTSLib.inference.regions import _on_scan as labels_on_scan
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.inference.slice_inputs import (
-    ANATOMY_PIXELS,
-    INFARCT_PIXELS,
     BrainFrame,
     Pixels,
     anatomy_channels,
@@ -50,6 +48,7 @@ def predict_ncct_infarct(
     volume: Volume,
     brain: Volume,
     midplane: Midplane,
+    pixels: Pixels,
     *,
     mirroring: bool = True,
 ) -> PredictedInfarct:
@@ -65,6 +64,8 @@ def predict_ncct_infarct(
         bool mask in the image frame. Its grid, the volume's or that of thinner slices, is that of the result.
     midplane
         Of the head.
+    pixels
+        Of the network's slices, as its card has them.
     mirroring
         Whether the mirror image is segmented, too, and logits are averaged; takes twice as long. A mirrored scan then
         has the mirrored infarct.
@@ -74,10 +75,12 @@ def predict_ncct_infarct(
     ContentRefusedError
         NO_BRAIN if the mask is empty.
     """
-    seen = _seen(volume, brain, midplane, INFARCT_PIXELS)
+    seen = _seen(volume, brain, midplane, pixels)
 
     def evidence(slices: _Slices) -> NDArray[np.float32]:
-        background, infarct = logits(network, infarct_channels(slices.density, slices.brain))
+        background, infarct = logits(
+            network, infarct_channels(slices.density, slices.brain, pixels)
+        )
         return infarct - background
 
     box = bounding_box(brain.array)
@@ -95,6 +98,7 @@ def predict_anatomy(
     volume: Volume,
     brain: Volume,
     midplane: Midplane,
+    pixels: Pixels,
     *,
     mirroring: bool = True,
 ) -> Volume:
@@ -106,7 +110,7 @@ def predict_anatomy(
     ----------
     network
         Of the task `ncct-anatomy`.
-    volume, brain, midplane, mirroring
+    volume, brain, midplane, pixels, mirroring
         As in `predict_ncct_infarct`.
 
     Returns
@@ -119,7 +123,7 @@ def predict_anatomy(
     ContentRefusedError
         NO_BRAIN if the mask is empty.
     """
-    seen = _seen(volume, brain, midplane, ANATOMY_PIXELS, ANATOMY_DEPTH_MM)
+    seen = _seen(volume, brain, midplane, pixels, ANATOMY_DEPTH_MM)
 
     def probabilities(slices: _Slices) -> NDArray[np.float32]:
         channels = anatomy_channels(slices.density, slices.brain, seen.grid, seen.frame)

@@ -53,11 +53,18 @@ def score_by_slices(scan: Scan, options: ScoreOptions, progress: Progress) -> Sc
 def call_by_slices(head: HeadCt, model: ModelFile, affected_fraction: float) -> Called:
     """Segment the infarct of a head, and call the regions of which it covers more than a share."""
     from ASPECTSLib.inference.registry import load_network
+    from ASPECTSLib.inference.slice_inputs import pixels_of
     from ASPECTSLib.inference.slices import predict_ncct_infarct
 
     prepared, grid = head.found.prepared, head.canonical.volume
     brain = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
-    predicted = predict_ncct_infarct(load_network(model), prepared.volume, brain, prepared.midplane)
+    predicted = predict_ncct_infarct(
+        load_network(model),
+        prepared.volume,
+        brain,
+        prepared.midplane,
+        pixels_of(model.card.input),
+    )
     return Called(
         method=NCCT_UNET,
         options={"affected_fraction": affected_fraction},

@@ -42,7 +42,7 @@ from ASPECTSLib.training.cohort_scan import (
 from ASPECTSLib.training.labelled import Labelled
 from ASPECTSLib.training.losses import IGNORED
 from ASPECTSLib.training.recipe import Recipe
-from ASPECTSLib.training.tasks import TRAINING, VALIDATION, Prepared, parse_data, view_of
+from ASPECTSLib.training.tasks import TRAINING, VALIDATION, Prepared, parse_data, view_as
 from ASPECTSLib.training.views import View
 
 NEEDED: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -158,7 +158,7 @@ def prepare_cohort(recipe: Recipe, cohort: Cohort, atlas: Atlas) -> Prepared:
         COHORT_INVALID if the cohort lacks the modalities, labels, infarcts or cases that the recipe needs.
     """
     data = parse_data(recipe.data)
-    view = view_of(recipe.task).cut_as(data.patches)
+    view = view_as(recipe.task, data)
     practised = view.cut_as(data.patches, data.painted)
     modalities = [Modality(name) for name in data.modalities]
     parts = split_cohort(cohort, modalities, data.validation_share)

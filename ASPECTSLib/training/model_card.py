@@ -27,9 +27,7 @@ from ASPECTSLib.inference.inputs import (
 )
 from ASPECTSLib.inference.slice_finder_inputs import STACK_SPACING_MM, WINDOWS_HU
 from ASPECTSLib.inference.slice_inputs import (
-    ANATOMY_PIXELS,
     BRAIN_WINDOW_HU,
-    INFARCT_PIXELS,
     STROKE_WINDOW_HU,
 )
 from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
@@ -37,14 +35,12 @@ from ASPECTSLib.training.lessons import Lesson
 from ASPECTSLib.training.slice_finder_view import STACK_SHAPE
 from ASPECTSLib.training.slice_views import usual_grid
 from ASPECTSLib.training.standing import TrainingResult
-from ASPECTSLib.training.tasks import parse_data
+from ASPECTSLib.training.tasks import parse_data, view_as
 
 _GRIDS: Mapping[str, tuple[Sequence[float], Sequence[int]]] = MappingProxyType(
     {
         "brain": (BRAIN_SPACING_MM, BRAIN_SHAPE),
         "infarct": (INFARCT_SPACING_MM, WHOLE_SHAPE),
-        "ncct-anatomy": usual_grid(ANATOMY_PIXELS),
-        "ncct-infarct": usual_grid(INFARCT_PIXELS),
         "regions-coarse": (HEAD_SPACING_MM, HEAD_SHAPE),
         "regions-fine": (REGION_SPACING_MM, REGION_SHAPE),
         "slice-finder": (STACK_SPACING_MM, STACK_SHAPE),
@@ -143,15 +139,18 @@ def card_fields(
 
 
 def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
+    data = parse_data(recipe["data"])
     content = {
-        "modalities": sorted(set(parse_data(recipe["data"]).modalities)),
+        "modalities": sorted(set(data.modalities)),
         "channels": lesson.prepared.options["in_channels"],
         "normalisation": _NORMALISATIONS.get(recipe["task"], _NORMALISATION),
     }
     if recipe["task"] in PAIRS:
-        content |= parse_data(recipe["data"]).patches.to_json()
-    if recipe["task"] in _GRIDS:
-        spacing_mm, shape = _GRIDS[recipe["task"]]
+        content |= data.patches.to_json()
+    pixels = view_as(recipe["task"], data).pixels
+    grid = _GRIDS.get(recipe["task"]) if pixels is None else usual_grid(pixels)
+    if grid is not None:
+        spacing_mm, shape = grid
         content |= {"spacing_mm": list(spacing_mm), "shape_kji": list(shape)}
     return content
 

@@ -56,7 +56,7 @@ _BORDER_MM, _BORDER_LEVEL = 2.25, (0.25, 0.75)
 
 
 def look_at_infarct_slices(
-    scan: Labelled, _prior: RegionPrior, draw: Draw
+    scan: Labelled, _prior: RegionPrior, draw: Draw, pixels: Pixels = INFARCT_PIXELS
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return some slices of a brain on head CT, and the acute infarct on them.
 
@@ -76,12 +76,13 @@ def look_at_infarct_slices(
     frame = _frame_as_found(scan, draw.part("pose"))
     place = draw.part("place")
     shown_mm = _an_infarct_height(scan, frame, place) if place.chance(_ON_INFARCT) else None
-    seen = _slices(scan, frame, INFARCT_PIXELS, shown_mm, draw)
-    return infarct_channels(seen.density, seen.brain), seen.labelled(scan.infarct_on(seen.grid))
+    seen = _slices(scan, frame, pixels, shown_mm, draw)
+    image = infarct_channels(seen.density, seen.brain, pixels)
+    return image, seen.labelled(scan.infarct_on(seen.grid))
 
 
 def look_at_region_slices(
-    scan: Labelled, _prior: RegionPrior, draw: Draw
+    scan: Labelled, _prior: RegionPrior, draw: Draw, pixels: Pixels = ANATOMY_PIXELS
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return some slices of a brain on head CT, and the regions on them, either side alike.
 
@@ -94,7 +95,7 @@ def look_at_region_slices(
     frame = _frame_as_found(scan, draw.part("pose"))
     region = draw.part("place").pick(REGIONS)
     shown_mm = apply_affine(frame.from_image, scan.centres_mm[region.label - 1])[2]
-    seen = _slices(scan, frame, ANATOMY_PIXELS, float(shown_mm), draw)
+    seen = _slices(scan, frame, pixels, float(shown_mm), draw)
     image = anatomy_channels(seen.density, seen.brain, seen.grid, frame)
     return image, seen.labelled(_EITHER_SIDE[scan.regions_on(seen.grid)])
 

@@ -75,6 +75,8 @@ class PatientRecipe:
         `ASPECTSLib.inference.asymmetry_inputs.PatchSpec`.
     painted
         Share of the healthy ones of these that are trained on with an infarct painted into one side.
+    pixel_mm
+        Of networks of slices, the pixels that they see; 0 leaves them to the task.
 
     Raises
     ------
@@ -102,6 +104,7 @@ class PatientRecipe:
     patch_window_hu: tuple[float, float] = PatchSpec.window_hu
     patch_region: bool = PatchSpec.shows_region
     painted: float = 0.0
+    pixel_mm: float = 0.0
 
     def __post_init__(self) -> None:
         known = [modality.value for modality in MAIN_IMAGE]
@@ -135,6 +138,8 @@ class PatientRecipe:
         share = self.validation_share
         _check(0.0 <= share < 1.0, "validation_share", "0 to less than 1", share)
         _check(0.0 <= self.painted <= 1.0, "painted", "0 to 1", self.painted)
+        pixel_mm = self.pixel_mm
+        _check(pixel_mm == 0.0 or 0.4 <= pixel_mm <= 4.0, "pixel_mm", "0, or 0.4 to 4", pixel_mm)
         _ = self.patches
 
     @property
@@ -205,6 +210,17 @@ def view_of(task: str) -> View:
     return VIEWS[task]
 
 
+def view_as(task: str, data: PatientRecipe) -> View:
+    """Return what the networks of a task see as a recipe has it, in validation.
+
+    Raises
+    ------
+    UsageError
+        RECIPE_INVALID if there is no such task.
+    """
+    return view_of(task).cut_as(data.patches).with_pixels(data.pixel_mm)
+
+
 def parse_data(table: Mapping[str, Any]) -> PatientRecipe:
     """Check the table `[data]` of a recipe.
 
@@ -250,7 +266,7 @@ def prepare(recipe: Recipe, sources: Sources, atlas: Atlas) -> Prepared:
         RECIPE_INVALID if task, data or network of the recipe cannot be used.
     """
     data = parse_data(recipe.data)
-    view = view_of(recipe.task).cut_as(data.patches)
+    view = view_as(recipe.task, data)
     practised = view.cut_as(data.patches, data.painted)
     options = {
         **recipe.network.options,

@@ -29,7 +29,13 @@ from ASPECTSLib.inference.inputs import (
     registered_prior,
 )
 from ASPECTSLib.inference.slice_finder_inputs import WINDOWS_HU
-from ASPECTSLib.inference.slice_inputs import ANATOMY_SLICE_CHANNELS, INFARCT_SLICE_CHANNELS
+from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
+    ANATOMY_SLICE_CHANNELS,
+    INFARCT_PIXELS,
+    INFARCT_SLICE_CHANNELS,
+    Pixels,
+)
 from ASPECTSLib.inference.slices import CODES
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.asymmetry_loss import called_rightly
@@ -68,6 +74,8 @@ class View:
     of_patches
         Makes the view for other patches, where the recipe says how they are cut, and in what share of the healthy ones
         an infarct is painted.
+    pixels, of_pixels
+        Of networks of slices: what they see, and what makes the view for others.
     """
 
     channels: int
@@ -76,10 +84,18 @@ class View:
     measure: Measure = dice_by_class
     validation_looks: int = 1
     of_patches: Callable[[PatchSpec, float], View] | None = None
+    pixels: Pixels | None = None
+    of_pixels: Callable[[Pixels], View] | None = None
 
     def cut_as(self, patches: PatchSpec, painted: float = 0.0) -> View:
         """Return the view for a recipe's patches; it is the same where nothing is cut."""
         return self if self.of_patches is None else self.of_patches(patches, painted)
+
+    def with_pixels(self, size_mm: float) -> View:
+        """Return the view for a recipe's pixels; it is the same for 0, and where there are no slices."""
+        if self.of_pixels is None or size_mm == 0.0:
+            return self
+        return self.of_pixels(Pixels.of_size(size_mm))
 
 
 def look_at_brain(
@@ -125,6 +141,17 @@ def look_at_regions_finely(
     return fine_channels(image, beforehand), both[0]
 
 
+def _anatomy_view(pixels: Pixels) -> View:
+    look = partial(look_at_region_slices, pixels=pixels)
+    classes = len(CODES) + 1
+    return View(ANATOMY_SLICE_CHANNELS, classes, look, pixels=pixels, of_pixels=_anatomy_view)
+
+
+def _infarct_view(pixels: Pixels) -> View:
+    look = partial(look_at_infarct_slices, pixels=pixels)
+    return View(INFARCT_SLICE_CHANNELS, 2, look, pixels=pixels, of_pixels=_infarct_view)
+
+
 def _asymmetry_view(task: str, patches: PatchSpec | None = None, painted: float = 0.0) -> View:
     spec, codes = patches or PatchSpec(), PAIRS[task]
     return View(
@@ -141,8 +168,8 @@ VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "brain": View(1, 2, look_at_brain),
         "infarct": View(INFARCT_CHANNELS, 2, look_at_infarct),
-        "ncct-anatomy": View(ANATOMY_SLICE_CHANNELS, len(CODES) + 1, look_at_region_slices),
-        "ncct-infarct": View(INFARCT_SLICE_CHANNELS, 2, look_at_infarct_slices),
+        "ncct-anatomy": _anatomy_view(ANATOMY_PIXELS),
+        "ncct-infarct": _infarct_view(INFARCT_PIXELS),
         "regions-coarse": View(4 + REST_OF_BRAIN + 1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
         "regions-fine": View(4 + len(REGIONS) + 1, len(REGIONS) + 1, look_at_regions_finely),
         "slice-finder": View(len(WINDOWS_HU), 2, look_at_slices, nearness),

@@ -30,6 +30,7 @@ from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import Volume, canonicalize, expand
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.inference.registry import find_model, load_network
+from ASPECTSLib.inference.slice_inputs import pixels_of
 from ASPECTSLib.inference.slices import predict_anatomy
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.io.modality import Modality
@@ -150,7 +151,8 @@ def measure(one: Compared, case: Case) -> None:
 def found_by(one: Compared, case: Case) -> NDArray[np.uint8]:
     """Return the region map of a case."""
     if one.network is not None:
-        return predict_anatomy(one.network, case.volume, case.brain, case.midplane).array
+        pixels = pixels_of(one.model.card.input)
+        return predict_anatomy(one.network, case.volume, case.brain, case.midplane, pixels).array
     scan = Scan(case.given, ("cta.nii.gz",), Modality.CTA)
     return map_head_ct(scan, ScoreOptions(), Progress()).by_atlas.found.labels.array
 

@@ -28,6 +28,7 @@ from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import Volume, expand
 from ASPECTSLib.inference.card import CARD_SUFFIX, ModelFile
 from ASPECTSLib.inference.registry import RUN_FILE, find_model, load_network
+from ASPECTSLib.inference.slice_inputs import pixels_of
 from ASPECTSLib.inference.slices import predict_anatomy, predict_ncct_infarct
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.brain import brain_mask
@@ -168,7 +169,8 @@ def prepare(scan: SyntheticScan) -> Case:
 def measure(compared: Compared, case: Case) -> None:
     """Let a network segment a case, and keep what came of it."""
     started = perf_counter()
-    seen = compared.network, case.volume, case.brain, case.midplane
+    pixels = pixels_of(compared.model.card.input)
+    seen = compared.network, case.volume, case.brain, case.midplane, pixels
     if compared.model.card.task == INFARCT:
         found = predict_ncct_infarct(*seen).mask
         compared.infarcts.append(infarct_outcome(found, case))

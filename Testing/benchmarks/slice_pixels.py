@@ -140,7 +140,9 @@ def evidence(network: object, one: Slice) -> NDArray[np.float32]:
     """Return a network's logit of infarct, the mean of that of the slice and of its mirror image."""
     both = []
     for flip in (slice(None), slice(None, None, -1)):
-        channels = infarct_channels(one.density[None, :, flip], one.brain[None, :, flip])
+        channels = infarct_channels(
+            one.density[None, :, flip], one.brain[None, :, flip], INFARCT_PIXELS
+        )
         background, infarct = logits(network, channels)
         both.append((infarct - background)[0][:, flip])
     return (both[0] + both[1]) / 2

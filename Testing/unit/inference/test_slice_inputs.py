@@ -111,7 +111,7 @@ def test_the_frame_begins_in_the_plane_in_the_middle_and_at_the_top(turned):
 def test_windows_are_scaled_and_what_is_outside_is_the_same_everywhere():
     density = np.array([[[-50.0, 5.0, 30.0, 55.0], [80.0, 0.0, 30.0, 30.0]]], np.float32)
     brain = np.array([[[True, True, True, True], [True, True, True, False]]])
-    wide, stroke, other, _, _ = infarct_channels(density, brain)
+    wide, stroke, other, _, _ = infarct_channels(density, brain, INFARCT_PIXELS)
     np.testing.assert_allclose(wide[0], [[0, 0.0625, 0.375, 0.6875], [1, 0, 0.375, 0]], atol=1e-6)
     np.testing.assert_allclose(stroke[0], [[0, 0, 0.5, 1], [1, 0, 0.5, 0]], atol=1e-6)
     np.testing.assert_array_equal(other, stroke[..., ::-1])
@@ -129,7 +129,7 @@ def test_the_other_side_is_seen_at_the_same_place(turned):
 def test_a_side_that_is_three_hounsfield_units_darker_stands_out_of_the_noise():
     density, brain = noisy_slice()
     density[0, 30:50, 10:30] -= 3.0
-    difference = infarct_channels(density, brain)[4, 0]
+    difference = infarct_channels(density, brain, INFARCT_PIXELS)[4, 0]
     assert difference[35:45, 15:25].mean() == pytest.approx(-0.3, abs=0.05)
     assert difference[35:45, 15:25].max() < 0.0
     assert np.abs(difference[10:20]).mean() < 0.1
@@ -137,15 +137,17 @@ def test_a_side_that_is_three_hounsfield_units_darker_stands_out_of_the_noise():
 
 def test_fluid_and_calcification_are_no_part_of_the_tissues_density():
     density, brain = noisy_slice()
-    untouched = infarct_channels(density, brain)[3, 0, 20, 20]
+    untouched = infarct_channels(density, brain, INFARCT_PIXELS)[3, 0, 20, 20]
     density[0, 18:20, 18:22], density[0, 21:23, 18:22] = 5.0, 300.0
-    assert infarct_channels(density, brain)[3, 0, 20, 20] == pytest.approx(untouched, abs=0.03)
+    assert infarct_channels(density, brain, INFARCT_PIXELS)[3, 0, 20, 20] == pytest.approx(
+        untouched, abs=0.03
+    )
 
 
 def test_where_there_is_no_tissue_on_one_side_nothing_is_compared():
     density, brain = noisy_slice()
     brain[0, :, :20] = False
-    difference = infarct_channels(density, brain)[4, 0]
+    difference = infarct_channels(density, brain, INFARCT_PIXELS)[4, 0]
     assert not difference[:, :20].any()
     assert not difference[:, -20:].any()
     assert difference[:, 30:50].any()
@@ -155,8 +157,8 @@ def test_a_mirrored_slice_has_the_mirrored_channels():
     density, brain = noisy_slice()
     brain[0, :, :20] = False
     seen, mirrored = (
-        infarct_channels(density, brain),
-        infarct_channels(density[..., ::-1], brain[..., ::-1]),
+        infarct_channels(density, brain, INFARCT_PIXELS),
+        infarct_channels(density[..., ::-1], brain[..., ::-1], INFARCT_PIXELS),
     )
     np.testing.assert_allclose(mirrored[..., ::-1], seen, atol=1e-5)
     assert len(seen) == INFARCT_SLICE_CHANNELS

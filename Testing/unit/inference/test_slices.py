@@ -12,7 +12,9 @@ from ASPECTSLib.atlas.regions import RegionCode, Side, region_of, swap_sides
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, centred_affine, expand
 from ASPECTSLib.inference.slice_inputs import (
+    ANATOMY_PIXELS,
     ANATOMY_SLICE_CHANNELS,
+    INFARCT_PIXELS,
     INFARCT_SLICE_CHANNELS,
     brain_frame,
 )
@@ -90,10 +92,14 @@ class Patient:
         return other
 
     def infarct_by(self, network, **options):
-        return predict_ncct_infarct(network, self.volume, self.brain, self.midplane, **options)
+        return predict_ncct_infarct(
+            network, self.volume, self.brain, self.midplane, INFARCT_PIXELS, **options
+        )
 
     def anatomy_by(self, network, **options):
-        return predict_anatomy(network, self.volume, self.brain, self.midplane, **options)
+        return predict_anatomy(
+            network, self.volume, self.brain, self.midplane, ANATOMY_PIXELS, **options
+        )
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +145,7 @@ def test_an_infarct_is_given_on_finer_slices_where_the_mask_has_them(patient):
     array = np.repeat(patient.brain.array, 4, axis=0)
     thin = Volume(array, affine)
     network = DarkerThanTheOtherSide()
-    found = predict_ncct_infarct(network, patient.volume, thin, patient.midplane)
+    found = predict_ncct_infarct(network, patient.volume, thin, patient.midplane, INFARCT_PIXELS)
     truth = expand(patient.infarct, (1, 1, 4), thin).array
     assert dice(found.mask.array, truth) > 0.85
     assert found.mask.array.sum() / 4 == pytest.approx(patient.infarct.sum(), rel=0.15)
@@ -219,7 +225,7 @@ def test_the_plane_parts_the_sides(patient):
 def test_without_a_brain_it_is_refused(patient, predict):
     empty = patient.brain.with_array(np.zeros_like(patient.brain.array))
     with pytest.raises(ContentRefusedError, match="brain mask, got an empty one") as refused:
-        predict(DarkerThanTheOtherSide(), patient.volume, empty, patient.midplane)
+        predict(DarkerThanTheOtherSide(), patient.volume, empty, patient.midplane, INFARCT_PIXELS)
     assert refused.value.code is ErrorCode.NO_BRAIN
 
 

@@ -13,6 +13,7 @@ from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference import registry, slices
 from ASPECTSLib.inference.infarct import PredictedInfarct
+from ASPECTSLib.inference.slice_inputs import Pixels
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study, score_to_folder
 from ASPECTSLib.report.result import StudyResult
@@ -42,13 +43,15 @@ def _from_left(volume):
 
 @pytest.fixture(autouse=True)
 def known_network(monkeypatch):
-    def predict(_network, _volume, brain, _midplane):
+    def predict(_network, _volume, brain, _midplane, pixels):
+        assert pixels == Pixels(1.6, 128)
         volume, inside = brain, ball(brain)
         return PredictedInfarct(
             volume.with_array(inside), volume.with_array(0.9 * inside.astype(np.float32))
         )
 
-    card = SimpleNamespace(sha256="0" * 64)
+    grid = {"spacing_mm": [1.6, 1.6, 5.0], "shape_kji": [8, 128, 128]}
+    card = SimpleNamespace(sha256="0" * 64, input=grid)
     monkeypatch.setattr(registry, "find_model", lambda n: SimpleNamespace(name=n, card=card))
     monkeypatch.setattr(registry, "find_optional_model", lambda _name: None)
     monkeypatch.setattr(registry, "load_network", lambda _model: None)

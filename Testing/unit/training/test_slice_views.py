@@ -22,6 +22,7 @@ from ASPECTSLib.inference.slice_inputs import (
     INFARCT_PIXELS,
     INFARCT_SLICE_CHANNELS,
     Pixels,
+    pixels_of,
 )
 from ASPECTSLib.inference.slices import CODES
 from ASPECTSLib.io.modality import Modality
@@ -61,6 +62,7 @@ width = 8
 [data]
 modalities = ["NCCT"]
 looks = 2
+pixel_mm = 3.0
 in_plane_mm = [3.0, 4.0]
 slice_mm = [5.0, 6.0]
 healthy = 0.0
@@ -125,6 +127,14 @@ def test_samples_have_the_shape_that_the_networks_take(infarcts, anatomies):
             assert (image.shape, labels.shape) == ((channels, *shape), shape)
             assert (image.dtype, labels.dtype) == (np.float32, np.uint8)
             assert np.isfinite(image).all()
+
+
+def test_a_recipe_may_ask_for_other_pixels(scan):
+    view = VIEWS["ncct-infarct"].with_pixels(1.6)
+    image, labels = view.look(scan, None, Draw((1,)))
+    assert (view.pixels, image.shape[-1], labels.shape[-1]) == (Pixels(1.6, 128), 128, 128)
+    assert VIEWS["ncct-infarct"].with_pixels(0.0) is VIEWS["ncct-infarct"]
+    assert VIEWS["brain"].with_pixels(1.6) is VIEWS["brain"]
 
 
 def test_most_samples_show_infarct_which_is_dark(infarcts):
@@ -224,8 +234,6 @@ def test_a_network_learns_a_sample(infarcts):
 
 @pytest.mark.parametrize("task", ["ncct-infarct", "ncct-anatomy"])
 def test_a_recipe_becomes_a_model(atlas, tmp_path, monkeypatch, task):
-    for name in ("ANATOMY_PIXELS", "INFARCT_PIXELS"):
-        monkeypatch.setattr(f"ASPECTSLib.training.slice_views.{name}", Pixels(3.0, 64))
     monkeypatch.setattr("ASPECTSLib.training.slice_views.SLICES", 3)
     monkeypatch.setattr("ASPECTSLib.training.log._open_events", lambda _folder, _step: None)
     monkeypatch.setattr("ASPECTSLib.training.trainer.draw_curves", lambda _series, _path: ())
@@ -234,8 +242,8 @@ def test_a_recipe_becomes_a_model(atlas, tmp_path, monkeypatch, task):
     trained = train(recipe, lesson, tmp_path, Progress())
     card = trained.model.card
     assert (card.task, card.input["channels"]) == (task, VIEWS[task].channels)
-    shapes = {"ncct-infarct": SLICES_SHAPE, "ncct-anatomy": REGION_SLICES_SHAPE}
-    assert card.input["shape_kji"] == list(shapes[task])
+    assert pixels_of(card.input) == Pixels(3.0, 96)
+    assert card.input["shape_kji"] == [3, 96, 96]
     assert "mirrored slice" in card.input["normalisation"]
     assert load_network(trained.model).divisor == (1, 32, 32)
 
