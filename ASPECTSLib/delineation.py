@@ -177,6 +177,31 @@ def delineate(
     return find_regions(brain, atlas, source, progress).mirrored()
 
 
+def seen_as_in_use(
+    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
+) -> Brain:
+    """Return a brain in the handedness that it has, with a head CT's own mask and a given one of other modalities.
+
+    Parameters
+    ----------
+    volume
+        In the image frame; HU for CT.
+    mask
+        bool, on the same grid; of CT it is found anew, as `delineate` does.
+    modality, atlas, progress
+        As in `delineate_stripped`.
+
+    Raises
+    ------
+    ContentRefusedError
+        If a head CT holds no brain.
+    """
+    progress = progress or Progress()
+    if modality.dicom_modality == "CT":
+        return _head_ct(average_slices(volume), volume, atlas, progress)
+    return _stripped(volume, mask, modality, atlas, progress)
+
+
 def delineate_stripped(
     image: Volume,
     brain: NDArray[np.bool_],
@@ -240,7 +265,7 @@ def find_regions(
         If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
     models = region_models(source)
-    registered, mapping = _register(brain, atlas, progress)
+    registered, mapping = register(brain, atlas, progress)
     if not models or registered.quality.failures:
         return registered
     progress.stage("regions by network", 0.68)
@@ -311,8 +336,27 @@ def _stripped(
     return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
-def _register(brain: Brain, atlas: Atlas, progress: Progress) -> tuple[Delineation, Mapping]:
-    """Register the atlas, and carry its regions to the scan's own slices; return the mapping, too."""
+def register(
+    brain: Brain, atlas: Atlas, progress: Progress | None = None
+) -> tuple[Delineation, Mapping]:
+    """Register the atlas, and carry its regions to the scan's own slices.
+
+    Parameters
+    ----------
+    brain, atlas, progress
+        As in `find_regions`.
+
+    Returns
+    -------
+    tuple of Delineation and Mapping
+        The regions of the registration, and the mapping from points of the scan to points of the atlas.
+
+    Raises
+    ------
+    ContentRefusedError
+        PARTIAL_COVERAGE if not all regions lie in the scan.
+    """
+    progress = progress or Progress()
     fixed, template = brain.fixed, brain.template
     route = resolve_route(brain.registration, is_measured=brain.modality is Modality.NCCT)
     progress.stage("affine registration", 0.30)

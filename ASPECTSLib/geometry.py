@@ -304,6 +304,22 @@ def shrink_factors(volume: Volume, spacing_mm: tuple[float, float, float]) -> tu
     return int(factors[0]), int(factors[1]), int(factors[2])
 
 
+def disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return a disk in the slice plane as a structuring element, shape (1, j, i).
+
+    Parameters
+    ----------
+    radius_mm
+        Voxels whose centres lie no farther from the middle belong to it.
+    spacing_mm
+        Of the grid, along i, j and k.
+    """
+    reach = np.floor(radius_mm / spacing_mm[:2]).astype(int)
+    i, j = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+    distance_squared = (i * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2
+    return (distance_squared <= radius_mm**2).T[np.newaxis]
+
+
 def _closest_axes(directions: NDArray[np.float64]) -> tuple[int, int, int]:
     """Assign to each world axis (R, A, S) the grid column that follows it most closely, each column once."""
     remaining = np.abs(directions)

@@ -16,7 +16,6 @@ from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
 from ASPECTSLib.registration.mapping import Mapping, warp
-from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
 
 _LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
@@ -49,23 +48,6 @@ class RegisteredAtlas:
     def regions_on(self, grid: Volume) -> NDArray[np.uint8]:
         """Return the regions on any grid in the scan's frame, uint8, of its shape."""
         return warp(self.regions, self.mapping, grid, labels=True).array
-
-
-def register_atlas(
-    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
-) -> RegisteredAtlas:
-    """Deform the atlas to a brain, by the registration that `auto` takes.
-
-    Parameters
-    ----------
-    volume, mask, modality, atlas, progress
-        As in `register_pose`.
-    """
-    matrix = np.linalg.inv(register_pose(volume, mask, modality, atlas, progress))
-    route = resolve_route(RegistrationRoute.AUTO, is_measured=modality.dicom_modality == "CT")
-    fixed, template = levelled(volume, mask.array), levelled_template(atlas, modality)
-    mapping = deform(fixed, template, matrix, route, progress or Progress())
-    return RegisteredAtlas(atlas.regions, mapping)
 
 
 def register_pose(

@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, disk
 
 REGISTRATION_WINDOW_HU = (0.0, 60.0)
-"""CSF to grey matter: calcification, clot and blood do not pull the registration."""
+"""CSF to grey matter."""
+
+_BRIGHTER_HU = 45.0  # than the brain's median: no tissue is
+_RIM_MM = 1.0  # of partial volume around it
 
 
 def registration_image(volume: Volume, mask: Volume, typical_hu: float) -> Volume:
     """Clip a CT to the brain window, shift it to a typical density, and clear everything outside the brain.
+
+    Vessels with contrast agent, calcification, clot and blood become as dense as the brain's median, so that they do
+    not pull the registration: the atlas has none, and where it has the fluid of a fissure there are arteries.
 
     Parameters
     ----------
@@ -30,10 +36,12 @@ def registration_image(volume: Volume, mask: Volume, typical_hu: float) -> Volum
     """
     inside = mask.array
     lowest, highest = REGISTRATION_WINDOW_HU
-    shift_hu = typical_hu - float(np.median(volume.array[inside]))
-    shifted = np.clip(volume.array[inside] + np.float32(shift_hu), lowest, highest)
+    median_hu = float(np.median(volume.array[inside]))
+    bright = inside & (volume.array > median_hu + _BRIGHTER_HU)
+    bright = ndimage.binary_dilation(bright, disk(_RIM_MM, volume.spacing_mm))
+    density = np.where(bright, np.float32(median_hu), volume.array)[inside]
     array = np.zeros(volume.array.shape, np.float32)
-    array[inside] = shifted
+    array[inside] = np.clip(density + np.float32(typical_hu - median_hu), lowest, highest)
     return volume.with_array(array)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS, Region, contralateral
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, disk
 
 SMOOTHING_MM = 2.0
 """In-plane Gaussian before voxels are compared: noise of thick slices falls from about 4 HU to below 1 HU."""
@@ -79,7 +79,7 @@ def compared_tissue(smoothed: Volume, mask: NDArray[np.bool_]) -> NDArray[np.boo
     lowest, highest = TISSUE_HU
     fluid = mask & (smoothed.array <= lowest)
     slices = max(round(FLUID_MARGIN_THROUGH_MM / smoothed.spacing_mm[2]), 1)
-    near_fluid = ndimage.binary_dilation(fluid, _disk(FLUID_MARGIN_MM, smoothed.spacing_mm))
+    near_fluid = ndimage.binary_dilation(fluid, disk(FLUID_MARGIN_MM, smoothed.spacing_mm))
     near_fluid |= ndimage.binary_dilation(fluid, np.ones((2 * slices + 1, 1, 1), bool))
     return mask & ~near_fluid & (smoothed.array < highest)
 
@@ -146,14 +146,6 @@ def side_difference(smoothed: Volume, mirrored: Volume, mask: NDArray[np.bool_])
     both &= (smoothed.array < highest) & (mirrored.array < highest)
     difference = np.where(both, smoothed.array - mirrored.array, 0)
     return smoothed.with_array(difference.astype(np.float32))
-
-
-def _disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return a disk in the slice plane as a structuring element, shape (1, j, i)."""
-    reach = np.floor(radius_mm / spacing_mm[:2]).astype(int)
-    i, j = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
-    distance_squared = (i * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2
-    return (distance_squared <= radius_mm**2).T[np.newaxis]
 
 
 def _median(values: NDArray[np.float32], region_voxels: int) -> float | None:

@@ -6,21 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-
-def disk(radius_mm: float, spacing_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return a disk in the slice plane as a structuring element, shape (1, j, i).
-
-    Parameters
-    ----------
-    radius_mm
-        Voxels whose centres lie no farther from the middle belong to it.
-    spacing_mm
-        Of the grid, along i, j and k.
-    """
-    reach = np.floor(radius_mm / spacing_mm[:2]).astype(int)
-    i, j = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
-    distance_squared = (i * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2
-    return (distance_squared <= radius_mm**2).T[np.newaxis]
+from ASPECTSLib.geometry import disk
 
 
 def opened(
@@ -35,7 +21,7 @@ def opened(
     mask
         bool, shape (k, j, i).
     radius_mm, spacing_mm
-        As those of `disk`.
+        As those of `ASPECTSLib.geometry.disk`.
     """
     element = disk(radius_mm, spacing_mm)
     eroded = ndimage.binary_erosion(mask, element)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.scoring.bodies import disk, largest_radius_mm, opened
+from ASPECTSLib.geometry import disk
+from ASPECTSLib.scoring.bodies import largest_radius_mm, opened
 from ASPECTSLib.scoring.mirrored_brain import MirroredBrain
 
 FLUID_HU = 18.0

@@ -13,12 +13,13 @@ import numpy as np
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
+from ASPECTSLib.delineation import register, seen_as_in_use
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
-from ASPECTSLib.inference.pose import register_atlas
+from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
@@ -151,10 +152,10 @@ def _measure(
         if networks.measures_brain:
             found[BRAIN_DICE] = dice(mask.array, case.brain.array)
         if networks.regions is not None and case.regions is not None:
-            registered = register_atlas(case.volume, mask, case.modality, atlas)
-            labels = predict_regions(
-                networks.regions, case.volume, case.modality, prior, mask, registered
-            ).labels
+            brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
+            registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
+            seen = brain.prepared.volume, brain.modality
+            labels = predict_regions(networks.regions, *seen, prior, brain.mask, registered).labels
             found[REGION_DICE] = float(region_dice(labels.array, case.regions.array).mean())
     return found
 

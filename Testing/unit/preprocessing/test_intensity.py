@@ -86,11 +86,22 @@ def test_registration_image_does_not_depend_on_an_offset_of_the_scanner(mask):
     assert first == pytest.approx(second, abs=1e-4)
 
 
-def test_registration_image_clips_blood_and_calcification(mask):
+def test_registration_image_clips_what_is_less_dense_than_fluid(mask):
     hu = noise()
-    hu[0, 12, 9], hu[0, 12, 10] = 500.0, -500.0
+    hu[0, 12, 9], hu[0, 12, 10] = 72.0, -500.0
     image = registration_image(on_grid(hu), mask, 33.0).array
     assert (image[0, 12, 9], image[0, 12, 10]) == REGISTRATION_WINDOW_HU[::-1]
+
+
+def test_vessels_with_contrast_and_calcification_are_as_dense_as_the_brain(mask):
+    hu = noise()
+    plain = registration_image(on_grid(hu), mask, 33.0).array
+    hu[0, 8:16, 9] = 300.0  # rows of 1 mm
+    image = registration_image(on_grid(hu), mask, 33.0).array
+    assert image[0, 8:16, 7:12] == pytest.approx(33.0, abs=1.0)  # columns of 0.5 mm
+    assert image[0, [7, 16], 9] == pytest.approx(33.0, abs=1.0)
+    np.testing.assert_allclose(image[1:], plain[1:], atol=0.5)
+    np.testing.assert_allclose(image[0][:, 12:], plain[0][:, 12:], atol=0.5)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ASPECTSLib.scoring.bodies import disk, largest_radius_mm, opened
+from ASPECTSLib.geometry import disk
+from ASPECTSLib.scoring.bodies import largest_radius_mm, opened
 
 SPACING_MM = np.array([0.5, 1.0, 5.0])
 

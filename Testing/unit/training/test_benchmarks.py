@@ -48,12 +48,18 @@ def models(monkeypatch):
     def find(name):
         return SimpleNamespace(card=SimpleNamespace(task=name))
 
+    def seen(volume, mask, modality, _atlas):
+        return SimpleNamespace(
+            prepared=SimpleNamespace(volume=volume), modality=modality, mask=mask
+        )
+
     monkeypatch.setattr(benchmarks, "find_model", find)
     monkeypatch.setattr(benchmarks, "find_optional_model", find)
-    monkeypatch.setattr(benchmarks, "register_atlas", lambda *_: "registered")
+    monkeypatch.setattr(benchmarks, "seen_as_in_use", seen)
+    monkeypatch.setattr(benchmarks, "register", lambda *_: (None, "mapping"))
     monkeypatch.setattr(benchmarks, "load_network", lambda file: f"network of {file.card.task}")
     monkeypatch.setattr(benchmarks, "region_prior", lambda _atlas: "prior")
-    monkeypatch.setattr(benchmarks, "load_atlas", lambda: "atlas")
+    monkeypatch.setattr(benchmarks, "load_atlas", lambda: SimpleNamespace(regions="regions"))
 
 
 @pytest.fixture
@@ -74,7 +80,7 @@ def real(monkeypatch):
         return volume.with_array(state.brain)
 
     def predict_regions(networks, volume, modality, prior, mask, registered):
-        assert (prior, registered) == ("prior", "registered")
+        assert (prior, registered.regions, registered.mapping) == ("prior", "regions", "mapping")
         assert mask.array.dtype == bool
         state.asked.append((networks.coarse, networks.fine, modality))
         if state.labels is None:
