@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ASPECTSLib.cli.console import Console, interruptible
 from ASPECTSLib.device import AUTO, find_device
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
-from ASPECTSLib.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +110,6 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
 
         require_torch()
         check_output(arguments.output)
-        keep_freed_memory()
         plan, material = _plan(arguments), _material(arguments, progress)
         if arguments.progress != "json" and arguments.anatomy and not arguments.cache:
             console.show(WITHOUT_CACHE)

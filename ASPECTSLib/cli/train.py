@@ -12,7 +12,6 @@ from ASPECTSLib.cli.synthesize import WITHOUT_CACHE, add_source_arguments, open_
 from ASPECTSLib.cli.train_machines import train_by_machine_recipe
 from ASPECTSLib.device import find_device
 from ASPECTSLib.errors import ErrorCode, ExitCode, UsageError
-from ASPECTSLib.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from ASPECTSLib.progress import Progress
@@ -56,7 +55,6 @@ def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
         from ASPECTSLib.inference.registry import require_torch
 
         require_torch()
-        keep_freed_memory()
         from ASPECTSLib.training.machine_recipe import is_of_machines
         from ASPECTSLib.training.recipe_text import read_text
 

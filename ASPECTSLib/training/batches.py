@@ -13,7 +13,6 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, UsageError
-from ASPECTSLib.memory import keep_freed_memory
 from ASPECTSLib.training.distributed import Cluster
 
 # A forked worker inherits locks of torch's, CUDA's and SimpleITK's threads, and may wait for one forever; workers live
@@ -165,7 +164,7 @@ def load_batches(
             "num_workers": workers,
             "multiprocessing_context": _START_METHOD,
             "persistent_workers": True,
-            "worker_init_fn": _begin_worker,
+            "worker_init_fn": _leave_interrupts_to_the_trainer,
         }
     loader = DataLoader(
         _BatchMaker(samples),
@@ -205,7 +204,6 @@ def _as_made(batch: Batch | _Refusal) -> Batch | _Refusal:
     return batch
 
 
-def _begin_worker(_worker: int) -> None:
+def _leave_interrupts_to_the_trainer(_worker: int) -> None:
     """Ignore Ctrl-C, which a terminal sends to every process: the trainer ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed_memory()
