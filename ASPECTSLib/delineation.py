@@ -270,12 +270,12 @@ def find_regions(
         return registered
     progress.stage("regions by network", 0.68)
     found = _predict(brain, atlas, models, mapping)
-    agreement = float(region_dice(found.unaided.array, registered.labels.array).mean())
+    agreement = float(region_dice(found.unaided.array, found.registered.array).mean())
     compared = replace(
         registered,
         models=models,
         agreement=agreement,
-        is_doubtful=not _agree(found.unaided, registered.labels, agreement),
+        is_doubtful=not _agree(found.unaided, found.registered, agreement),
     )
     if compared.is_doubtful and source is RegionSource.AUTO:
         return compared

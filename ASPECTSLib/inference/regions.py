@@ -62,15 +62,16 @@ class PredictedRegions:
         4x4 affine matrix from MNI152 to the scan, RAS mm, that the borders were found in.
     certainty
         Mean over the regions' voxels of the winning probability, 0 to 1.
-    unaided
-        uint8 label map on the scan's grid: the regions as the network sees them without the deformed atlas, by which
-        the two can be compared.
+    unaided, registered
+        uint8 label maps on the network's grid, by which the two can be compared: the regions as the network sees them
+        without the deformed atlas, and those of the deformed atlas.
     """
 
     labels: Volume
     scan_from_atlas: NDArray[np.float64]
     certainty: float
     unaided: Volume
+    registered: Volume
 
 
 def predict_regions(
@@ -114,12 +115,13 @@ def predict_regions(
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
     grid = region_grid(scan_from_atlas)
     probabilities = _ask(networks.fine, image, grid, prior.log_probability)
-    unaided, _ = _on_scan(probabilities, grid, mask)
+    unaided = grid.with_array(probabilities.argmax(axis=0).astype(np.uint8))
+    compared = unaided, grid.with_array(registered.regions_on(grid))
     scan_from_atlas = _refined(probabilities, grid, prior)
     grid = region_grid(scan_from_atlas)
     deformed = registered_prior(registered.regions_on(grid))
     labels, certainty = _on_scan(_ask(networks.fine, image, grid, deformed), grid, mask)
-    return PredictedRegions(labels, scan_from_atlas, certainty, unaided)
+    return PredictedRegions(labels, scan_from_atlas, certainty, *compared)
 
 
 def _ask(

@@ -86,7 +86,7 @@ def real(monkeypatch):
         if state.labels is None:
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
         labels = volume.with_array(state.labels)
-        return PredictedRegions(labels, np.eye(4), 1.0, labels)
+        return PredictedRegions(labels, np.eye(4), 1.0, labels, labels)
 
     monkeypatch.setattr(benchmarks, "predict_brain", predict_brain)
     monkeypatch.setattr(benchmarks, "predict_regions", predict_regions)
