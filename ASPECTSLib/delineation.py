@@ -270,12 +270,12 @@ def find_regions(
         return registered
     progress.stage("regions by network", 0.68)
     found = _predict(brain, atlas, models, mapping)
-    agreement = float(region_dice(found.unaided.array, found.registered.array).mean())
+    agreement = float(region_dice(found.unaided.array, registered.labels.array).mean())
     compared = replace(
         registered,
         models=models,
         agreement=agreement,
-        is_doubtful=not _agree(found.unaided, found.registered, agreement),
+        is_doubtful=not _agree(found.unaided, registered.labels, agreement),
     )
     if compared.is_doubtful and source is RegionSource.AUTO:
         return compared
@@ -380,10 +380,15 @@ def _predict(
     brain: Brain, atlas: Atlas, models: tuple[ModelFile, ...], mapping: Mapping
 ) -> PredictedRegions:
     from ASPECTSLib.inference.inputs import region_prior
-    from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
+    from ASPECTSLib.inference.regions import RegionNetworks, begins_deformed, predict_regions
     from ASPECTSLib.inference.registry import load_network
 
-    networks = RegionNetworks(*(load_network(model) for model in models))
+    fine, *coarse = models
+    networks = RegionNetworks(
+        load_network(fine),
+        load_network(coarse[0]) if coarse else None,
+        begins_deformed(fine.card.input),
+    )
     prior, volume = region_prior(atlas), brain.prepared.volume
     registered = RegisteredAtlas(atlas.regions, mapping)
     return predict_regions(networks, volume, brain.modality, prior, brain.mask, registered)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,10 +46,13 @@ class RegionNetworks:
         Network of the task `regions-fine`.
     coarse
         Network of the task `regions-coarse`; without one the first pose comes from the registration.
+    begins_deformed
+        Whether the fine network learned to begin with the regions of the deformed atlas: `begins_deformed` of its card.
     """
 
     fine: nn.Module
     coarse: nn.Module | None = None
+    begins_deformed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +67,15 @@ class PredictedRegions:
         4x4 affine matrix from MNI152 to the scan, RAS mm, that the borders were found in.
     certainty
         Mean over the regions' voxels of the winning probability, 0 to 1.
-    unaided, registered
-        uint8 label maps on the network's grid, by which the two can be compared: the regions as the network sees them
-        without the deformed atlas, and those of the deformed atlas.
+    unaided
+        uint8 label map on the scan's grid: the regions as the network sees them without those of the deformed atlas,
+        by which the two can be compared; the same as `labels` for a network that does not begin with these.
     """
 
     labels: Volume
     scan_from_atlas: NDArray[np.float64]
     certainty: float
     unaided: Volume
-    registered: Volume
 
 
 def predict_regions(
@@ -85,7 +89,7 @@ def predict_regions(
     """Find the twenty regions.
 
     The fine network is asked twice: first with the atlas's regions in the pose of the head as its prior, then in the
-    pose that its own regions have, and with the regions of the deformed atlas as a sharper prior.
+    pose that its own regions have, with the regions of the deformed atlas as a sharper prior if it learned that.
 
     Parameters
     ----------
@@ -115,13 +119,14 @@ def predict_regions(
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
     grid = region_grid(scan_from_atlas)
     probabilities = _ask(networks.fine, image, grid, prior.log_probability)
-    unaided = grid.with_array(probabilities.argmax(axis=0).astype(np.uint8))
-    compared = unaided, grid.with_array(registered.regions_on(grid))
     scan_from_atlas = _refined(probabilities, grid, prior)
-    grid = region_grid(scan_from_atlas)
-    deformed = registered_prior(registered.regions_on(grid))
-    labels, certainty = _on_scan(_ask(networks.fine, image, grid, deformed), grid, mask)
-    return PredictedRegions(labels, scan_from_atlas, certainty, *compared)
+    posed = region_grid(scan_from_atlas)
+    log_prior, unaided = prior.log_probability, None
+    if networks.begins_deformed:
+        log_prior = registered_prior(registered.regions_on(posed))
+        unaided, _ = _on_scan(probabilities, grid, mask)
+    labels, certainty = _on_scan(_ask(networks.fine, image, posed, log_prior), posed, mask)
+    return PredictedRegions(labels, scan_from_atlas, certainty, unaided or labels)
 
 
 def _ask(
@@ -228,3 +233,8 @@ def _slice(
     )[0, :, 0]
     best, label = sampled.max(dim=0)
     return best.numpy(), np.where(outside, 0, label.numpy()).astype(np.uint8)
+
+
+def begins_deformed(card_input: Mapping[str, Any]) -> bool:
+    """Tell from the `input` of the fine network's card whether it learned to begin with the deformed atlas."""
+    return bool(card_input.get("begins_deformed", False))

@@ -20,7 +20,7 @@ from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
 from ASPECTSLib.inference.pose import RegisteredAtlas
-from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
+from ASPECTSLib.inference.regions import RegionNetworks, begins_deformed, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
@@ -135,7 +135,11 @@ def _networks(models: Sequence[str]) -> _Networks:
     if files.keys() & {"regions-coarse", "regions-fine"}:
         fine = files.get("regions-fine") or find_model("regions-fine")
         coarse = files.get("regions-coarse") or find_optional_model("regions-coarse")
-        regions = RegionNetworks(load_network(fine), load_network(coarse) if coarse else None)
+        regions = RegionNetworks(
+            load_network(fine),
+            load_network(coarse) if coarse else None,
+            begins_deformed(fine.card.input),
+        )
     return _Networks(brain, regions, "brain" in files)
 
 

@@ -46,7 +46,7 @@ def models(monkeypatch):
     """Know models that are named after their tasks."""
 
     def find(name):
-        return SimpleNamespace(card=SimpleNamespace(task=name))
+        return SimpleNamespace(card=SimpleNamespace(task=name, input={}))
 
     def seen(volume, mask, modality, _atlas):
         return SimpleNamespace(
@@ -86,7 +86,7 @@ def real(monkeypatch):
         if state.labels is None:
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
         labels = volume.with_array(state.labels)
-        return PredictedRegions(labels, np.eye(4), 1.0, labels, labels)
+        return PredictedRegions(labels, np.eye(4), 1.0, labels)
 
     monkeypatch.setattr(benchmarks, "predict_brain", predict_brain)
     monkeypatch.setattr(benchmarks, "predict_regions", predict_regions)
