@@ -40,6 +40,11 @@ class RegisteredAtlas:
     regions: Volume
     mapping: Mapping
 
+    @classmethod
+    def in_pose(cls, regions: Volume, scan_from_atlas: NDArray[np.float64]) -> RegisteredAtlas:
+        """Return an atlas that is not deformed; the pose is a 4x4 affine matrix from MNI152 to the scan, RAS mm."""
+        return cls(regions, Mapping(np.linalg.inv(scan_from_atlas)))
+
     @property
     def scan_from_atlas(self) -> NDArray[np.float64]:
         """4x4 affine matrix from MNI152 to the scan, RAS mm."""

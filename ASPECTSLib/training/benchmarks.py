@@ -19,7 +19,7 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
-from ASPECTSLib.inference.pose import RegisteredAtlas
+from ASPECTSLib.inference.pose import RegisteredAtlas, register_pose
 from ASPECTSLib.inference.regions import RegionNetworks, begins_deformed, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
@@ -156,12 +156,24 @@ def _measure(
         if networks.measures_brain:
             found[BRAIN_DICE] = dice(mask.array, case.brain.array)
         if networks.regions is not None and case.regions is not None:
-            brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
-            registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
-            seen = brain.prepared.volume, brain.modality
-            labels = predict_regions(networks.regions, *seen, prior, brain.mask, registered).labels
+            labels = _regions(networks.regions, case, mask, atlas, prior)
             found[REGION_DICE] = float(region_dice(labels.array, case.regions.array).mean())
     return found
+
+
+def _regions(
+    networks: RegionNetworks, case: _Case, mask: Volume, atlas: Atlas, prior: RegionPrior
+) -> Volume:
+    """Return the regions of a case; of the registration, networks take the pose alone, or all as it is in use."""
+    if networks.begins_deformed:
+        brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
+        registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
+        seen, mask = (brain.prepared.volume, brain.modality), brain.mask
+    else:
+        pose = register_pose(case.volume, mask, case.modality, atlas)
+        registered = RegisteredAtlas.in_pose(atlas.regions, pose)
+        seen = case.volume, case.modality
+    return predict_regions(networks, *seen, prior, mask, registered).labels
 
 
 def _real(

@@ -88,11 +88,7 @@ def known_cascade(scan, prior, truth_on, pose=POSE):
 @pytest.fixture(scope="module")
 def registered(atlas):
     """Return the atlas in the pose that it has in the scan."""
-    return with_pose(RegisteredAtlas(atlas.regions, Mapping(np.eye(4))), POSE)
-
-
-def with_pose(registered, pose):
-    return RegisteredAtlas(registered.regions, Mapping(np.linalg.inv(pose)))
+    return RegisteredAtlas.in_pose(atlas.regions, POSE)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +181,7 @@ def test_a_fine_network_that_sees_no_region_is_refused(cascade, scan, prior, mas
 def test_without_a_coarse_network_the_pose_is_the_registered_one(
     cascade, scan, prior, mask, predicted, registered
 ):
-    known = with_pose(registered, predicted.scan_from_atlas)
+    known = RegisteredAtlas.in_pose(registered.regions, predicted.scan_from_atlas)
     posed = predict_regions(RegionNetworks(cascade.fine), scan, Modality.NCCT, prior, mask, known)
     assert region_dice(posed.labels.array, predicted.labels.array).min() > 0.9
 
