@@ -35,7 +35,12 @@ from ASPECTSLib.systems.cta import (
     ratio_calls,
 )
 from ASPECTSLib.systems.study import ScoreOptions
-from ASPECTSLib.training.call_benchmarks import Compared, group_measures, total_measures
+from ASPECTSLib.training.call_benchmarks import (
+    REGION_GROUPS,
+    Compared,
+    group_measures,
+    total_measures,
+)
 from ASPECTSLib.training.call_cases import RegionCalls
 from ASPECTSLib.training.cohort import SPLIT_FILE, TRAINING_PART
 
@@ -103,10 +108,7 @@ def note(path: Path, found: dict[str, Compared]) -> None:
         }
         for method, compared in found.items()
         for where, measures in (
-            *(
-                (group, group_measures(compared, group))
-                for group in ("all", "cortical", "subcortical")
-            ),
+            *((group, group_measures(compared, group)) for group in REGION_GROUPS),
             ("score", total_measures(compared)),
         )
         for measure, estimate in measures.items()
