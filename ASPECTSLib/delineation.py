@@ -19,6 +19,7 @@ from ASPECTSLib.geometry import Volume, expand
 from ASPECTSLib.inference.pose import RegisteredAtlas, levelled, levelled_template
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
+from ASPECTSLib.preprocessing.contrast_agent import shows_contrast
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.preprocessing.intensity import registration_image
 from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
@@ -322,7 +323,7 @@ def _head_ct(working: Volume, volume: Volume, atlas: Atlas, progress: Progress) 
         prepared,
         Modality.NCCT,
         expand(mask.array, (1, 1, averaged_slices(volume)), volume),
-        registration_image(working, mask, typical_hu),
+        registration_image(working, mask, typical_hu, fills_vessels=shows_contrast(working, mask)),
         template,
     )
 

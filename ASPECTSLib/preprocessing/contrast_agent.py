@@ -51,6 +51,11 @@ def count_vessels(volume: Volume, mask: Volume) -> int:
     return _without_worst_slab(labelled, float(coarse.spacing_mm[2]))
 
 
+def shows_contrast(volume: Volume, mask: Volume) -> bool:
+    """Tell whether contrast agent was given; parameters as of `count_vessels`."""
+    return count_vessels(volume, mask) >= MIN_BODIES
+
+
 def refuse_contrast(volume: Volume, mask: Volume) -> None:
     """Refuse a CT angiography that was given as a CT without contrast agent; parameters as of `count_vessels`.
 

@@ -8,17 +8,16 @@ from scipy import ndimage
 from ASPECTSLib.geometry import Volume, disk
 
 REGISTRATION_WINDOW_HU = (0.0, 60.0)
-"""CSF to grey matter."""
+"""CSF to grey matter: calcification, clot and blood hardly pull the registration."""
 
 _BRIGHTER_HU = 45.0  # than the brain's median: no tissue is
 _RIM_MM = 1.0  # of partial volume around it
 
 
-def registration_image(volume: Volume, mask: Volume, typical_hu: float) -> Volume:
+def registration_image(
+    volume: Volume, mask: Volume, typical_hu: float, *, fills_vessels: bool = False
+) -> Volume:
     """Clip a CT to the brain window, shift it to a typical density, and clear everything outside the brain.
-
-    Vessels with contrast agent, calcification, clot and blood become as dense as the brain's median, so that they do
-    not pull the registration: the atlas has none, and where it has the fluid of a fissure there are arteries.
 
     Parameters
     ----------
@@ -28,6 +27,9 @@ def registration_image(volume: Volume, mask: Volume, typical_hu: float) -> Volum
         Brain mask on the same grid.
     typical_hu
         Median that brain tissue should have; scanners differ by some HU.
+    fills_vessels
+        Whether contrast agent was given. What is denser than tissue becomes as dense as the brain's median, so that it
+        does not pull the registration: the atlas has no vessels, and arteries lie where it has the fluid of a fissure.
 
     Returns
     -------
@@ -37,11 +39,13 @@ def registration_image(volume: Volume, mask: Volume, typical_hu: float) -> Volum
     inside = mask.array
     lowest, highest = REGISTRATION_WINDOW_HU
     median_hu = float(np.median(volume.array[inside]))
-    bright = inside & (volume.array > median_hu + _BRIGHTER_HU)
-    bright = ndimage.binary_dilation(bright, disk(_RIM_MM, volume.spacing_mm))
-    density = np.where(bright, np.float32(median_hu), volume.array)[inside]
+    density = volume.array
+    if fills_vessels:
+        bright = inside & (volume.array > median_hu + _BRIGHTER_HU)
+        bright = ndimage.binary_dilation(bright, disk(_RIM_MM, volume.spacing_mm))
+        density = np.where(bright, np.float32(median_hu), volume.array)
     array = np.zeros(volume.array.shape, np.float32)
-    array[inside] = np.clip(density + np.float32(typical_hu - median_hu), lowest, highest)
+    array[inside] = np.clip(density[inside] + np.float32(typical_hu - median_hu), lowest, highest)
     return volume.with_array(array)
 
 

@@ -46,7 +46,8 @@ def predicted(monkeypatch, head):
             labels = mirror(labels)
             labels = labels.with_array(swap_sides(labels.array))
         monkeypatch.setattr(delineation, "region_models", lambda _source: MODELS)
-        monkeypatch.setattr(delineation, "_predict", lambda *_arguments: labels)
+        found = SimpleNamespace(labels=labels, unaided=labels)
+        monkeypatch.setattr(delineation, "_predict", lambda *_arguments: found)
 
     return answer_with
 

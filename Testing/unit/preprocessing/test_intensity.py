@@ -93,11 +93,12 @@ def test_registration_image_clips_what_is_less_dense_than_fluid(mask):
     assert (image[0, 12, 9], image[0, 12, 10]) == REGISTRATION_WINDOW_HU[::-1]
 
 
-def test_vessels_with_contrast_and_calcification_are_as_dense_as_the_brain(mask):
+def test_vessels_with_contrast_become_as_dense_as_the_brain(mask):
     hu = noise()
     plain = registration_image(on_grid(hu), mask, 33.0).array
     hu[0, 8:16, 9] = 300.0  # rows of 1 mm
-    image = registration_image(on_grid(hu), mask, 33.0).array
+    assert (registration_image(on_grid(hu), mask, 33.0).array[0, 8:16, 9] == 60.0).all()
+    image = registration_image(on_grid(hu), mask, 33.0, fills_vessels=True).array
     assert image[0, 8:16, 7:12] == pytest.approx(33.0, abs=1.0)  # columns of 0.5 mm
     assert image[0, [7, 16], 9] == pytest.approx(33.0, abs=1.0)
     np.testing.assert_allclose(image[1:], plain[1:], atol=0.5)
