@@ -124,8 +124,8 @@ def predict_regions(
     log_prior, unaided = prior.log_probability, None
     if networks.begins_deformed:
         log_prior = registered_prior(registered.regions_on(posed))
-        unaided, _ = _on_scan(probabilities, grid, mask)
-    labels, certainty = _on_scan(_ask(networks.fine, image, posed, log_prior), posed, mask)
+        unaided, _ = labels_on_scan(probabilities, grid, mask)
+    labels, certainty = labels_on_scan(_ask(networks.fine, image, posed, log_prior), posed, mask)
     return PredictedRegions(labels, scan_from_atlas, certainty, unaided or labels)
 
 
@@ -199,10 +199,25 @@ def _largest_only(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return probabilities
 
 
-def _on_scan(
+def labels_on_scan(
     probabilities: NDArray[np.float32], grid: Volume, mask: Volume
 ) -> tuple[Volume, float]:
-    """Interpolate probabilities at the scan's voxels, slice by slice, and take the likeliest region."""
+    """Interpolate probabilities at the scan's voxels, slice by slice, and take the likeliest label.
+
+    Parameters
+    ----------
+    probabilities
+        float32, shape (labels, k, j, i): of each label, background first.
+    grid
+        Their grid, in the scan's frame.
+    mask
+        bool, on the scan's grid: labels end at it.
+
+    Returns
+    -------
+    tuple of Volume and float
+        uint8 label map on the scan's grid, and the mean over its labelled voxels of the winning probability, 0 to 1.
+    """
     box = bounding_box(mask.array)
     part = crop(mask, box)
     labels = np.zeros(part.array.shape, np.uint8)

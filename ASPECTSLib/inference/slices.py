@@ -13,7 +13,7 @@ from torch import nn
 from ASPECTSLib.atlas.regions import RegionCode, Side, region_of
 from ASPECTSLib.geometry import Volume, bounding_box, crop, paste, resample
 from ASPECTSLib.inference.infarct import PredictedInfarct
-from ASPECTSLib.inference.regions import _on_scan as labels_on_scan
+from ASPECTSLib.inference.regions import labels_on_scan
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.inference.slice_inputs import (
     BrainFrame,
