@@ -4,16 +4,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cta_phantoms import small_angiography, with_vessels
 
 from ASPECTSLib import delineation
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
-from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate
+from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate, seen_as_in_use
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices
-from ASPECTSLib.geometry import canonicalize
+from ASPECTSLib.geometry import canonicalize, shrink
+from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
+from ASPECTSLib.preprocessing.brain import brain_mask
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
+from ASPECTSLib.preprocessing.intensity import REGISTRATION_WINDOW_HU
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.route import RegistrationRoute
 from ASPECTSLib.scoring.overlap import region_dice
@@ -65,6 +69,18 @@ def test_who_deforms_the_atlas_can_be_chosen_and_is_told(small_scan, atlas):
         found = delineate(head, atlas, RegionSource.REGISTRATION, Progress(), route)
         assert found.registration is RegistrationRoute(taken)
         assert not found.quality.failures
+
+
+def test_vessels_are_filled_for_the_registration_with_contrast_agent_only(synthetic_patient, atlas):
+    plain = canonicalize(shrink(synthetic_patient.scan, (2, 2, 1))).volume
+    calcified = with_vessels(plain, brain_mask(plain), count=2)
+    angiography = canonicalize(small_angiography(synthetic_patient)).volume
+    for scan, are_filled in ((calcified, False), (angiography, True)):
+        brain = seen_as_in_use(scan, scan, Modality.NCCT, atlas)
+        hu, inside = brain.prepared.volume.array, brain.prepared.mask.array
+        dense = inside & (hu > np.median(hu[inside]) + 60.0)
+        assert dense.any()
+        assert (brain.fixed.array[dense] < REGISTRATION_WINDOW_HU[1]).all() == are_filled
 
 
 def test_registration_asks_no_network(registered):
