@@ -25,6 +25,10 @@ slice (Wu 2018, doi:10.1007/978-3-030-01261-8_1), in training as in use."""
 
 ACTIVATION = ("relu", {"inplace": True})
 
+DECODER_WIDTHS = (96, 64, 32, 16, 16)
+"""Channels of a decoder's levels, coarsest first. The finest has 16: of 8, each would be a group of its own in the
+normalisation, which takes away how much it found in a slice."""
+
 _LARGEST_ENCODER = 7
 _DIVISOR: Stride = (1, 2**LEVELS, 2**LEVELS)
 

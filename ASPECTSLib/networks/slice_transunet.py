@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ASPECTSLib.networks.efficient_encoder import (
+    DECODER_WIDTHS,
     LEVELS,
     EfficientEncoder,
     SliceNetwork,
@@ -36,7 +37,6 @@ class SliceTransUNet(SliceNetwork):
         Channels of the slices and of the logits.
     widths
         Channels of the decoder's levels, coarsest first, in multiples of 8; the last has the slice's own pixels.
-        Take 16 or more for it: of 8, each is a group of its own in the normalisation.
     encoder_size
         0 to 7 for EfficientNet-B0 to B7.
     transformer
@@ -54,7 +54,7 @@ class SliceTransUNet(SliceNetwork):
         self,
         in_channels: int,
         out_channels: int,
-        widths: Sequence[int] = (96, 64, 32, 16, 16),
+        widths: Sequence[int] = DECODER_WIDTHS,
         encoder_size: int = 0,
         transformer: Sequence[int] = (160, 3, 8),
     ) -> None:

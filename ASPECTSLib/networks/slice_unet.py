@@ -8,6 +8,7 @@ from torch import nn
 
 from ASPECTSLib.networks.efficient_encoder import (
     ACTIVATION,
+    DECODER_WIDTHS,
     LEVELS,
     NORMALISATION,
     EfficientEncoder,
@@ -30,7 +31,6 @@ class SliceUNet(SliceNetwork):
         Channels of the slices and of the logits.
     widths
         Channels of the decoder's levels, coarsest first, in multiples of 8; the last has the slice's own pixels.
-        Take 16 or more for it: of 8, each is a group of its own in the normalisation.
     encoder_size
         0 to 7 for EfficientNet-B0 to B7.
 
@@ -46,7 +46,7 @@ class SliceUNet(SliceNetwork):
         self,
         in_channels: int,
         out_channels: int,
-        widths: Sequence[int] = (96, 64, 32, 16, 16),
+        widths: Sequence[int] = DECODER_WIDTHS,
         encoder_size: int = 0,
     ) -> None:
         check_widths(widths, LEVELS)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ASPECTSLib.networks.efficient_encoder import (
+    DECODER_WIDTHS,
     LEVELS,
     EfficientEncoder,
     SliceNetwork,
@@ -28,7 +29,6 @@ class SliceUNetPlusPlus(SliceNetwork):
         Channels of the slices and of the logits.
     widths
         Channels of each level's nodes, coarsest first, in multiples of 8; the last has the slice's own pixels.
-        Take 16 or more for it: of 8, each is a group of its own in the normalisation.
     encoder_size
         0 to 7 for EfficientNet-B0 to B7.
 
@@ -44,7 +44,7 @@ class SliceUNetPlusPlus(SliceNetwork):
         self,
         in_channels: int,
         out_channels: int,
-        widths: Sequence[int] = (96, 64, 32, 16, 16),
+        widths: Sequence[int] = DECODER_WIDTHS,
         encoder_size: int = 0,
     ) -> None:
         check_widths(widths, LEVELS)

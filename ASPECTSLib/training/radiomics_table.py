@@ -15,7 +15,7 @@ from ASPECTSLib.evidence import average_slices, averaged_slices, middle_slices
 from ASPECTSLib.geometry import canonicalize
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.preprocessing.brain import brain_mask
-from ASPECTSLib.preprocessing.contrast_agent import MIN_BODIES, count_vessels
+from ASPECTSLib.preprocessing.contrast_agent import shows_contrast
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import infarct_fractions
@@ -150,4 +150,4 @@ def measure_case(folder: Path, names: tuple[str, ...]) -> MeasuredCase:
     differences = measured_differences(evidence, middle_slices(labels, count)[evidence.box], names)
     shares = infarct_fractions(labels, infarct > 0)
     affected = np.array([(shares[region] or 0.0) > AFFECTED_FRACTION for region in REGIONS])
-    return MeasuredCase(differences, affected, count_vessels(averaged, brain) >= MIN_BODIES)
+    return MeasuredCase(differences, affected, shows_contrast(averaged, brain))
