@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from head_phantoms import (
     AIR_HU,
+    FLUID_HU,
     SKIN_HU,
     SKULL_AXES_MM,
     dice,
@@ -71,11 +72,13 @@ def muscle(points, centre_mm):
     return ellipsoid(points, (24.0, 26.0, 30.0), centre_mm) & ~ellipsoid(points, SKULL_AXES_MM)
 
 
-def leaking_head(centre_mm, half_width_mm):
+def leaking_head(centre_mm, half_width_mm, ventricle_axes_mm=(0.0, 0.0, 0.0), noise_hu=3.0):
     """Return a head in which a canal through the skull connects the brain with a muscle, and where the muscle is."""
 
     def hu_of_points(points):
         hu = head_hu(points)
+        if any(ventricle_axes_mm):
+            hu[ellipsoid(points, ventricle_axes_mm)] = FLUID_HU
         hu[muscle(points, centre_mm)] = MUSCLE_HU
         direction = np.array(centre_mm) / np.linalg.norm(centre_mm)
         along = points @ direction
@@ -84,7 +87,7 @@ def leaking_head(centre_mm, half_width_mm):
         return hu
 
     points = grid_points(centred_affine(WIDE_SHAPE, SPACING_MM), WIDE_SHAPE)
-    volume = phantom(hu_of_points, shape=WIDE_SHAPE)
+    volume = phantom(hu_of_points, WIDE_SHAPE, noise_hu)
     return volume, inside_skull(points), muscle(points, centre_mm)
 
 
@@ -152,6 +155,13 @@ def test_what_a_gap_of_the_skull_connects_with_the_brain_is_left_out(centre_mm, 
     assert dice(mask.array, brain) > 0.97
     assert mask.array[outside].mean() < 0.10
     check_brain(volume, mask)
+
+
+def test_noise_in_wide_ventricles_does_not_break_a_brain_that_must_be_parted_from_muscle():
+    volume, brain, outside = leaking_head(TEMPLE, 8.0, (50.0, 65.0, 55.0), noise_hu=20.0)
+    mask = brain_mask(volume)
+    assert dice(mask.array, brain) > 0.97
+    assert mask.array[outside].mean() < 0.10
 
 
 def test_a_head_without_a_bone_flap_has_the_same_brain():
