@@ -18,6 +18,7 @@ from ASPECTSLib.report.looks import HeatKind
 from ASPECTSLib.report.result import StudyResult
 from ASPECTSSlicer import appearance, layers, views
 from ASPECTSSlicer.capture import viewsPng
+from ASPECTSSlicer.flash import Flash
 from ASPECTSSlicer.layout import (
     VIEW_NAMES,
     VIEW_PAIRS,
@@ -33,8 +34,6 @@ from ASPECTSSlicer.results import ResultNodes, allResults
 from ASPECTSSlicer.segmentations import segmentId, setOutlinesVisible
 from ASPECTSSlicer.volumes import hasVoxels
 
-_FLASHES, _FLASH_MS = 3, 180
-_FLASH_OPACITY = 0.9
 _NAMES_DELAY_MS = 400
 
 
@@ -83,7 +82,7 @@ class ViewControl:
         """What its heat map holds, or would hold."""
         self.windows: Mapping[int, appearance.Window] = appearance.WINDOWS
         """The preset grey windows for it, by key."""
-        self._flash = _Flash(widget)
+        self._flash = Flash(widget)
         # Names take longer than scoring again: they wait for a pause between brush strokes.
         self._namesTimer = qt.QTimer(widget)
         self._namesTimer.setSingleShot(True)
@@ -368,39 +367,3 @@ class ViewControl:
 def _displayNodes(nodes: ResultNodes) -> list[slicer.vtkMRMLSegmentationDisplayNode]:
     segmentations = [node for node in (nodes.regions, nodes.infarct) if node is not None]
     return [node.GetDisplayNode() for node in segmentations if node.GetDisplayNode() is not None]
-
-
-class _Flash:
-    """Lets a segment blink a few times, and leaves it as it was."""
-
-    def __init__(self, widget: Any) -> None:
-        self._timer = qt.QTimer(widget)
-        self._timer.setInterval(_FLASH_MS)
-        self._timer.connect("timeout()", self._toggle)
-        self._display: slicer.vtkMRMLSegmentationDisplayNode | None = None
-        self._segmentId, self._opacity, self._remaining = "", 0.0, 0
-
-    def start(self, display: slicer.vtkMRMLSegmentationDisplayNode, identifier: str) -> None:
-        """Blink."""
-        self.stop()
-        self._display, self._segmentId = display, identifier
-        self._opacity, self._remaining = display.GetSegmentOpacity2DFill(identifier), 2 * _FLASHES
-        self._toggle()
-        self._timer.start()
-
-    def stop(self) -> None:
-        """Stop at once, with the segment as it was before."""
-        self._timer.stop()
-        display, self._display = self._display, None
-        if display is not None and display.GetScene() is not None:
-            display.SetSegmentOpacity2DFill(self._segmentId, self._opacity)
-
-    def _toggle(self) -> None:
-        if self._display is None or self._remaining == 0:
-            self.stop()
-            return
-        isOn = self._remaining % 2 == 0
-        self._display.SetSegmentOpacity2DFill(
-            self._segmentId, _FLASH_OPACITY if isOn else self._opacity
-        )
-        self._remaining -= 1

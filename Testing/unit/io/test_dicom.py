@@ -18,11 +18,9 @@ from dicom_phantoms import (
 from pydicom import Dataset, config, dcmread
 
 from ASPECTSLib.errors import (
-    ContentRefusedError,
     ErrorCode,
     FileRefusedError,
     GeometryRefusedError,
-    InputRefusedError,
 )
 from ASPECTSLib.geometry import apply_affine
 from ASPECTSLib.io.dicom import (
@@ -197,93 +195,6 @@ def test_headers_are_described(tmp_path):
     assert (series.coverage_mm, series.has_sharp_kernel) == (115.0, False)
 
 
-def test_scouts_of_the_same_series_are_set_apart(tmp_path):
-    uid = {"SeriesInstanceUID": "1.2.3.4"}
-    scout = np.array([[-90.0, 0.0, 100.0]])
-    write_series(tmp_path, STACK, name="a", **uid)
-    write_series(tmp_path, scout, orientation=(0, 1, 0, 0, 0, -1), name="scout", **uid)
-    assert sorted(one.image_count for one in list_series(tmp_path)) == [1, 24]
-    assert choose_head_ct(list_series(tmp_path)).image_count == 24
-
-
-def test_localizers_are_not_taken(tmp_path):
-    write_series(tmp_path, STACK, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    with pytest.raises(FileRefusedError, match="expected one head CT") as caught:
-        choose_head_ct(list_series(tmp_path))
-    assert caught.value.code is ErrorCode.SERIES_NOT_FOUND
-
-
-def test_coronal_slices_are_not_taken(tmp_path):
-    write_series(tmp_path / "axial", STACK, SeriesDescription="axial")
-    coronal = STACK[:, [0, 2, 1]]
-    write_series(tmp_path / "coronal", coronal, orientation=(1, 0, 0, 0, 0, -1))
-    assert choose_head_ct(list_series(tmp_path)).description == "axial"
-
-
-def test_of_two_series_as_good_as_each_other_none_is_taken(tmp_path):
-    write_series(tmp_path / "a", STACK, SeriesNumber=3, SeriesDescription="Head A")
-    write_series(tmp_path / "b", STACK, SeriesNumber=5, SeriesDescription="Head B")
-    with pytest.raises(FileRefusedError, match="--series") as caught:
-        choose_head_ct(list_series(tmp_path))
-    assert caught.value.code is ErrorCode.SERIES_AMBIGUOUS
-    assert "series 3 'Head A'" in caught.value.message
-    assert "series 5 'Head B'" in caught.value.message
-
-
-@pytest.mark.parametrize("wanted", ["5", "head b", "HEAD B", " B", "1.2.3.9"])
-def test_a_series_is_taken_by_number_description_or_uid(tmp_path, wanted):
-    write_series(tmp_path / "a", STACK, SeriesNumber=3, SeriesDescription="Head A")
-    write_series(
-        tmp_path / "b",
-        STACK,
-        SeriesNumber=5,
-        SeriesDescription="Head B",
-        SeriesInstanceUID="1.2.3.9",
-    )
-    assert choose_head_ct(list_series(tmp_path), wanted).number == 5
-
-
-def test_a_series_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    write_series(tmp_path, STACK, SeriesDescription="Head A")
-    with pytest.raises(FileRefusedError, match="'thorax', got series 1 'Head A'") as caught:
-        choose_head_ct(list_series(tmp_path), "thorax")
-    assert caught.value.code is ErrorCode.SERIES_NOT_FOUND
-
-
-@pytest.mark.parametrize(
-    ("better", "worse"),
-    [
-        ({"ConvolutionKernel": "H31s"}, {"ConvolutionKernel": "H70h"}),
-        ({"ConvolutionKernel": ["Hr40f", "2"]}, {"ConvolutionKernel": ["Hr68f", "2"]}),
-        ({"ConvolutionKernel": "STANDARD"}, {"ConvolutionKernel": "BONEPLUS"}),
-        ({"ConvolutionKernel": "FC26"}, {"ConvolutionKernel": "FC30"}),
-        ({"ConvolutionKernel": "UB"}, {"SeriesDescription": "Head bone"}),
-        ({}, {"ContrastBolusAgent": "ULTRAVIST 370"}),
-        ({}, {"SeriesDescription": "CTA Head"}),
-        ({"BodyPartExamined": "HEAD"}, {"BodyPartExamined": "CSPINE"}),
-        ({"SliceThickness": 5.0}, {"SliceThickness": 0.625}),
-    ],
-)
-def test_the_better_series_is_taken(tmp_path, better, worse):
-    write_series(tmp_path / "worse", STACK, SeriesNumber=1, **worse)
-    write_series(tmp_path / "better", STACK, SeriesNumber=2, **better)
-    assert choose_head_ct(list_series(tmp_path)).number == 2
-
-
-def test_the_series_that_covers_the_brain_is_taken(tmp_path):
-    write_series(tmp_path / "part", STACK[:8], SeriesNumber=1)
-    write_series(tmp_path / "whole", STACK, SeriesNumber=2)
-    assert choose_head_ct(list_series(tmp_path)).number == 2
-
-
-def test_scans_of_two_studies_are_never_ranked(tmp_path):
-    write_series(tmp_path / "a", STACK, ConvolutionKernel="H31s")
-    write_series(tmp_path / "b", STACK, ConvolutionKernel="H70h", StudyInstanceUID="1.2.4")
-    with pytest.raises(FileRefusedError) as caught:
-        choose_head_ct(list_series(tmp_path))
-    assert caught.value.code is ErrorCode.SERIES_AMBIGUOUS
-
-
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "readme.txt").write_text("nothing here")
     with pytest.raises(FileRefusedError, match="folder without images") as caught:
@@ -295,27 +206,6 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(FileRefusedError) as caught:
         list_series(tmp_path / "none")
     assert caught.value.code is ErrorCode.FILE_NOT_FOUND
-
-
-def test_mr_alone_is_refused_where_ct_is_wanted(tmp_path):
-    write_series(tmp_path, STACK, Modality="MR", SeriesDescription="DWI b1000")
-    with pytest.raises(ContentRefusedError, match="DWI b1000") as caught:
-        choose_head_ct(list_series(tmp_path))
-    assert caught.value.code is ErrorCode.WRONG_MODALITY
-
-
-def test_series_of_other_kinds_are_found(tmp_path):
-    names = {"ct": "Head", "dwi": "ep2d_diff_trace", "adc": "ep2d_diff ADC"}
-    for folder, description in names.items():
-        modality = "CT" if folder == "ct" else "MR"
-        write_series(tmp_path / folder, STACK, Modality=modality, SeriesDescription=description)
-    series = list_series(tmp_path)
-    assert choose_head_ct(series).description == "Head"
-    assert choose_series(series, Modality.DWI).description == "ep2d_diff_trace"
-    assert choose_series(series, Modality.ADC).description == "ep2d_diff ADC"
-    assert choose_series(series, Modality.CTA).description == "Head"
-    with pytest.raises(InputRefusedError, match="B0 series"):
-        choose_series(series, Modality.B0)
 
 
 def test_a_series_of_two_sizes_is_refused(tmp_path):
