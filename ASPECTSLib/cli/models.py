@@ -37,7 +37,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     listing.set_defaults(run=run, action=_list)
     verify = actions.add_parser("verify", help="check weights against their cards")
     verify.add_argument("models", nargs="*", metavar="NAME", help="name or path; all when left out")
-    verify.add_argument("--benchmark", metavar="NAME", help="measure again what the cards say")
+    verify.add_argument(
+        "--benchmark",
+        metavar="NAME",
+        help="measure what the cards say, or a model named",
+    )
     verify.add_argument("--data", type=Path, metavar="DIR", help="data that the benchmark needs")
     verify.set_defaults(run=run, action=_verify)
     calibrate = actions.add_parser(
@@ -103,6 +107,9 @@ def _verify(arguments: argparse.Namespace, console: Console) -> ExitCode:
         if benchmark is None:
             return ExitCode.RESULT
         claims = _claims(models, arguments.benchmark)
+        if not claims and not arguments.models:
+            message = f"expected a model whose card has metrics of the benchmark {arguments.benchmark}, got none; "
+            raise UsageError(ErrorCode.USAGE, message + "name those to measure for the first time")
         taken = arguments.models or sorted({name for name, _ in claims})
         measured = benchmark(arguments.benchmark, taken, arguments.data, progress)
         progress.finish()
@@ -158,15 +165,11 @@ def _check(model: ModelFile) -> str:
 def _claims(models: Iterable[ModelFile], benchmark: str) -> list[Claim]:
     """Return what the cards say that a benchmark measured."""
     claims = [(m.name, metric) for m in models for metric in m.card.metrics]
-    claims = [(name, metric) for name, metric in claims if metric.benchmark == benchmark]
-    if not claims:
-        message = f"expected a model whose card has metrics of the benchmark {benchmark}, got none"
-        raise UsageError(ErrorCode.USAGE, message)
-    return claims
+    return [(name, metric) for name, metric in claims if metric.benchmark == benchmark]
 
 
 def _compare(claims: Sequence[Claim], measured: Sequence[Metric], console: Console) -> ExitCode:
-    """Show what is measured now beside what the cards say; all that is measured must lie in the cards' intervals."""
+    """Show what is measured now beside what the cards say, in whose intervals it must lie, and what no card says."""
     now = {(metric.benchmark, metric.metric, metric.data): metric for metric in measured}
     verdicts = []
     for name, claim in claims:
@@ -177,7 +180,12 @@ def _compare(claims: Sequence[Claim], measured: Sequence[Metric], console: Conso
         verdicts.append(claim.covers(found.value))
         verdict = "ok      " if verdicts[-1] else "outside "
         console.show(f"{verdict}{name}: now {_measured(found)}; card {_measured(claim)}")
-    return ExitCode.RESULT if verdicts and all(verdicts) else ExitCode.FAILURE
+    claimed = {(claim.benchmark, claim.metric, claim.data) for _, claim in claims}
+    for key, metric in now.items():
+        if key not in claimed:
+            console.show(f"new     {_measured(metric)}; no card of these models has it")
+    is_as_claimed = all(verdicts) and bool(verdicts or not claims)
+    return ExitCode.RESULT if now and is_as_claimed else ExitCode.FAILURE
 
 
 def _calibrate(arguments: argparse.Namespace, console: Console) -> ExitCode:

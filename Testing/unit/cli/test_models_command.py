@@ -171,6 +171,27 @@ def test_a_benchmark_takes_the_models_whose_cards_name_it(folder, run, benchmark
     assert benchmark.calls == [("phantoms", ["claims"], None)]
 
 
+def test_a_model_without_figures_is_measured_when_it_is_named(folder, run, benchmark):
+    write_model(folder, "claims")
+    write_model(folder, "without", metrics=[])
+    outcome = run("models", "verify", "without", "--benchmark", "phantoms")
+    assert outcome.exit_code == ExitCode.RESULT
+    assert benchmark.calls == [("phantoms", ["without"], None)]
+    assert outcome.out.splitlines()[-1].startswith("new     dice 0.9 (")
+    benchmark.values = []
+    assert (
+        run("models", "verify", "without", "--benchmark", "phantoms").exit_code == ExitCode.FAILURE
+    )
+
+
+def test_what_no_card_says_is_told_beside_the_rest(folder, run, benchmark):
+    write_model(folder)
+    benchmark.values = [(0.9, {}), (0.1, {"metric": "volume"})]
+    outcome = run("models", "verify", "--benchmark", "phantoms")
+    assert outcome.exit_code == ExitCode.RESULT
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["ok", "ok", "new"]
+
+
 def test_one_number_outside_its_interval_fails_all(folder, run, benchmark):
     write_model(folder, metrics=[METRIC, METRIC | {"metric": "volume"}])
     benchmark.values = [(0.9, {}), (0.1, {"metric": "volume"})]
