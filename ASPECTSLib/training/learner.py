@@ -18,6 +18,7 @@ from ASPECTSLib.training.distributed import Cluster
 from ASPECTSLib.training.ema import WeightAverage
 from ASPECTSLib.training.losses import Loss
 from ASPECTSLib.training.options import TrainingOptions, require
+from ASPECTSLib.training.precision import computing_precision
 from ASPECTSLib.training.schedule import learning_rate
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -60,6 +61,7 @@ class Learner:
         can_scale = options.precision != "fp16" or device.type == "cuda"
         require(can_scale, "precision", "bf16 or fp32 where there is no GPU", "fp16")
         self._options, self._cluster, self._loss = options, cluster, loss
+        self._precision = computing_precision(options.precision, device)
         layout = torch.channels_last_3d if options.channels_last else torch.contiguous_format
         self._network = network.to(device=device, memory_format=layout)
         self._spread = cluster.spread(self._network)
@@ -71,6 +73,15 @@ class Learner:
     def averaged(self) -> nn.Module:
         """The network with the averaged weights, for evaluation."""
         return self._average.network
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is done in another way than the options say, in sentences."""
+        if self._precision == self._options.precision:
+            return ()
+        return (
+            f"this processor has no {self._options.precision}: {self._precision} was computed with, as it is faster",
+        )
 
     def learn(self, step: int, batch: Batch) -> StepReport:
         """Do one step, counted from 0.
@@ -101,10 +112,10 @@ class Learner:
 
     def loss_of(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits and loss of a batch, which is copied to the device."""
-        device, options = self._cluster.device, self._options
-        there = batch.to(device, channels_last=options.channels_last)
-        mixed = options.precision != "fp32"
-        with torch.autocast(device.type, _TYPES[options.precision], enabled=mixed):
+        device = self._cluster.device
+        there = batch.to(device, channels_last=self._options.channels_last)
+        mixed = self._precision != "fp32"
+        with torch.autocast(device.type, _TYPES[self._precision], enabled=mixed):
             logits = network(there.image)
         return logits, self._loss(logits.float(), there.labels)
 

@@ -32,6 +32,7 @@ from ASPECTSLib.inference.slice_inputs import (
 )
 from ASPECTSLib.training.infarct_view import WHOLE_SHAPE
 from ASPECTSLib.training.lessons import Lesson
+from ASPECTSLib.training.precision import computing_precision
 from ASPECTSLib.training.slice_finder_view import STACK_SHAPE
 from ASPECTSLib.training.slice_views import usual_grid
 from ASPECTSLib.training.standing import TrainingResult
@@ -127,7 +128,7 @@ def card_fields(
             "samples": result.standing.step * recipe["optimisation"]["batch"],
             "best_step": result.standing.best_step,
             "stopped_early": result.stopped_early,
-            "device": _device(recipe["optimisation"]["device"]),
+            "device": _device(recipe["optimisation"]),
             "seconds": round(facts.seconds, 1),
             "began_with": None if facts.init is None else dict(facts.init),
             **lesson.facts,
@@ -157,8 +158,9 @@ def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
     return content
 
 
-def _device(name: str) -> str:
-    device = torch.device(find_device(name))
+def _device(optimisation: Mapping[str, Any]) -> str:
+    device = torch.device(find_device(optimisation["device"]))
+    precision = computing_precision(optimisation["precision"], device)
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads"
+        return f"{torch.cuda.get_device_name(device)}, {precision}"
+    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} threads, {precision}"

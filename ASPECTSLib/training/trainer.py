@@ -249,7 +249,8 @@ class _Run:
         self._save()
         if self._log is not None:
             series = read_log(self._trainer.folder)
-            notes = self._log.notes + draw_curves(series, self._trainer.folder / CURVES_FILE)
+            drawn = draw_curves(series, self._trainer.folder / CURVES_FILE)
+            notes = (*self._learner.notes, *self._log.notes, *drawn)
         self._cluster.wait()  # until the leader's files are there for all
         return notes
 
