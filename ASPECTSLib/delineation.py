@@ -271,23 +271,22 @@ def find_regions(
         return registered
     progress.stage("regions by network", 0.68)
     found = _predict(brain, atlas, models, mapping)
-    agreement = float(region_dice(found.unaided.array, registered.labels.array).mean())
+    agreement = float(region_dice(found.unaided, found.deformed).mean())
     compared = replace(
         registered,
         models=models,
         agreement=agreement,
-        is_doubtful=not _agree(found.unaided, registered.labels, agreement),
+        is_doubtful=not _agree(found.unaided, found.deformed, agreement),
     )
     if compared.is_doubtful and source is RegionSource.AUTO:
         return compared
     return replace(compared, labels=found.labels, source=RegionSource.NETWORK)
 
 
-def _agree(labels: Volume, registered: Volume, agreement: float) -> bool:
+def _agree(labels: NDArray[np.uint8], registered: NDArray[np.uint8], agreement: float) -> bool:
     """Return whether the networks' regions are about where the registration has them, and none of them is lost."""
     volumes, expected = (
-        np.bincount(volume.array.ravel(), minlength=len(REGIONS) + 1)[1:]
-        for volume in (labels, registered)
+        np.bincount(array.ravel(), minlength=len(REGIONS) + 1)[1:] for array in (labels, registered)
     )
     return agreement >= MIN_AGREEMENT and bool((volumes >= MIN_VOLUME_SHARE * expected).all())
 
@@ -381,15 +380,11 @@ def _predict(
     brain: Brain, atlas: Atlas, models: tuple[ModelFile, ...], mapping: Mapping
 ) -> PredictedRegions:
     from ASPECTSLib.inference.inputs import region_prior
-    from ASPECTSLib.inference.regions import RegionNetworks, begins_deformed, predict_regions
+    from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
     from ASPECTSLib.inference.registry import load_network
 
     fine, *coarse = models
-    networks = RegionNetworks(
-        load_network(fine),
-        load_network(coarse[0]) if coarse else None,
-        begins_deformed(fine.card.input),
-    )
+    networks = RegionNetworks(load_network(fine), load_network(coarse[0]) if coarse else None)
     prior, volume = region_prior(atlas), brain.prepared.volume
     registered = RegisteredAtlas(atlas.regions, mapping)
     return predict_regions(networks, volume, brain.modality, prior, brain.mask, registered)

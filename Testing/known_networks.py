@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from ASPECTSLib.atlas.regions import swap_sides
+
 _CERTAIN = 20.0  # logit of what is there, 0 of all else
 
 
 class KnownLabels(nn.Module):
-    """Answer with a label map, whatever is seen; what was seen is kept."""
+    """Answer with a label map, whatever is seen; what was seen is kept.
+
+    Where regions are known, the mirror image of what was seen last has the mirrored map, with right and left exchanged.
+    """
 
     def __init__(self, labels: NDArray[np.uint8], classes: int) -> None:
         super().__init__()
@@ -22,9 +27,12 @@ class KnownLabels(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits (1, classes, k, j, i)."""
+        labels = self.labels
+        if self.seen and torch.equal(self.seen[-1][:, 0], image[:, 0].flip(-1)):
+            labels = torch.from_numpy(swap_sides(labels.flip(-1).numpy()))
         self.seen.append(image.clone())
-        assert image.shape[2:] == self.labels.shape
-        one_hot = functional.one_hot(self.labels, self.classes).movedim(-1, 0)
+        assert image.shape[2:] == labels.shape
+        one_hot = functional.one_hot(labels, self.classes).movedim(-1, 0)
         return _CERTAIN * one_hot[None].float()
 
 

@@ -42,7 +42,7 @@ _PITCH_DEG = (
     11.0  # of the orbitomeatal plane in the atlas, as in `ASPECTSLib.atlas.rules.RegionRule`
 )
 _PRIOR_SIGMA_MM = 4.0  # of what people differ after an affine fit
-_REGISTERED_SIGMA_MM = 1.5  # of what is left of that after a deformable one
+_REGISTERED_SIGMA_MM = 2.0  # of what is left of that after a deformable one
 _POSE_SIGMA_MM = 12.0
 _PRIOR_FLOOR = 1e-3  # nothing is impossible
 _FOREGROUND_HU = 1.0  # above air, also in scans clipped at 0 HU

@@ -1,10 +1,8 @@
-"""The twenty regions by networks, from coarse to fine: the pose of the head, the regions in it, and their borders."""
+"""The twenty regions by networks and registration: the pose of the head, the regions in it, and their borders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ASPECTSLib.atlas.regions import REGIONS
+from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, bounding_box, crop, paste
 from ASPECTSLib.inference.inputs import (
@@ -32,8 +30,14 @@ from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
+_SEEN, _IN_POSE, _DEFORMED = 0.4, 0.4, 0.8
+"""Weights of three logarithms of probabilities: what the network sees in the image, the atlas in the pose of the head,
+and the atlas deformed to it. Two of them know of the same atlas and all three of the same image, so that their plain
+sum would be too sure. Chosen on synthetic heads of anatomies that were not trained on; see decision 11."""
+
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
+_OTHER_SIDE = swap_sides(np.arange(len(REGIONS) + 1, dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,10 @@ class RegionNetworks:
         Network of the task `regions-fine`.
     coarse
         Network of the task `regions-coarse`; without one the first pose comes from the registration.
-    begins_deformed
-        Whether the fine network learned to begin with the regions of the deformed atlas: `begins_deformed` of its card.
     """
 
     fine: nn.Module
     coarse: nn.Module | None = None
-    begins_deformed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +68,16 @@ class PredictedRegions:
         4x4 affine matrix from MNI152 to the scan, RAS mm, that the borders were found in.
     certainty
         Mean over the regions' voxels of the winning probability, 0 to 1.
-    unaided
-        uint8 label map on the scan's grid: the regions as the network sees them without those of the deformed atlas,
-        by which the two can be compared; the same as `labels` for a network that does not begin with these.
+    unaided, deformed
+        uint8 label maps on the fine network's grid, 0 to 20: the regions without help of the deformed atlas, and those
+        of that atlas, to compare the two.
     """
 
     labels: Volume
     scan_from_atlas: NDArray[np.float64]
     certainty: float
-    unaided: Volume
+    unaided: NDArray[np.uint8]
+    deformed: NDArray[np.uint8]
 
 
 def predict_regions(
@@ -88,8 +90,8 @@ def predict_regions(
 ) -> PredictedRegions:
     """Find the twenty regions.
 
-    The fine network is asked twice: first with the atlas's regions in the pose of the head as its prior, then in the
-    pose that its own regions have, with the regions of the deformed atlas as a sharper prior if it learned that.
+    The fine network is asked in the pose of the head, and again in the pose that its own regions have, there for the
+    mirror image, too. What it sees is weighed against the regions of the atlas, in that pose and as deformed.
 
     Parameters
     ----------
@@ -118,22 +120,33 @@ def predict_regions(
     if networks.coarse is not None:
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
     grid = region_grid(scan_from_atlas)
-    probabilities = _ask(networks.fine, image, grid, prior.log_probability)
-    scan_from_atlas = _refined(probabilities, grid, prior)
+    seen = _seen(networks.fine, on_grid(image, grid))
+    scan_from_atlas = _refined(_largest_only(seen + prior.log_probability), grid, prior)
     posed = region_grid(scan_from_atlas)
-    log_prior, unaided = prior.log_probability, None
-    if networks.begins_deformed:
-        log_prior = registered_prior(registered.regions_on(posed))
-        unaided, _ = labels_on_scan(probabilities, grid, mask)
-    labels, certainty = labels_on_scan(_ask(networks.fine, image, posed, log_prior), posed, mask)
-    return PredictedRegions(labels, scan_from_atlas, certainty, unaided or labels)
+    seen = _seen_from_both_sides(networks.fine, on_grid(image, posed))
+    unaided = _largest_only(seen + prior.log_probability).argmax(axis=0).astype(np.uint8)
+    deformed = registered.regions_on(posed)
+    scores = (
+        _SEEN * seen + _IN_POSE * prior.log_probability + _DEFORMED * registered_prior(deformed)
+    )
+    labels, certainty = labels_on_scan(_largest_only(scores), posed, mask)
+    return PredictedRegions(labels, scan_from_atlas, certainty, unaided, deformed)
 
 
-def _ask(
-    fine: nn.Module, image: Volume, grid: Volume, log_prior: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return the probabilities of the regions on the fine network's grid."""
-    return _largest_only(logits(fine, fine_channels(on_grid(image, grid), log_prior)))
+def _seen(fine: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the fine network sees without a prior, on its grid: logarithms of how likely each label is.
+
+    A `PriorVBNet` adds the prior to its output, so that without one it gives what the image alone says.
+    """
+    nothing_known = np.zeros((len(REGIONS) + 1, *image.shape), np.float32)
+    return logits(fine, fine_channels(image, nothing_known))
+
+
+def _seen_from_both_sides(fine: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of what the network sees in an image and in its mirror image."""
+    seen = _seen(fine, image)
+    mirrored = _seen(fine, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+    return (seen + mirrored[_OTHER_SIDE]) / 2
 
 
 def find_pose(
@@ -248,8 +261,3 @@ def _slice(
     )[0, :, 0]
     best, label = sampled.max(dim=0)
     return best.numpy(), np.where(outside, 0, label.numpy()).astype(np.uint8)
-
-
-def begins_deformed(card_input: Mapping[str, Any]) -> bool:
-    """Tell from the `input` of the fine network's card whether it learned to begin with the deformed atlas."""
-    return bool(card_input.get("begins_deformed", False))

@@ -19,8 +19,8 @@ from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
 from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.inference.inputs import RegionPrior, region_prior
-from ASPECTSLib.inference.pose import RegisteredAtlas, register_pose
-from ASPECTSLib.inference.regions import RegionNetworks, begins_deformed, predict_regions
+from ASPECTSLib.inference.pose import RegisteredAtlas
+from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
@@ -135,11 +135,7 @@ def _networks(models: Sequence[str]) -> _Networks:
     if files.keys() & {"regions-coarse", "regions-fine"}:
         fine = files.get("regions-fine") or find_model("regions-fine")
         coarse = files.get("regions-coarse") or find_optional_model("regions-coarse")
-        regions = RegionNetworks(
-            load_network(fine),
-            load_network(coarse) if coarse else None,
-            begins_deformed(fine.card.input),
-        )
+        regions = RegionNetworks(load_network(fine), load_network(coarse) if coarse else None)
     return _Networks(brain, regions, "brain" in files)
 
 
@@ -164,16 +160,11 @@ def _measure(
 def _regions(
     networks: RegionNetworks, case: _Case, mask: Volume, atlas: Atlas, prior: RegionPrior
 ) -> Volume:
-    """Return the regions of a case; of the registration, networks take the pose alone, or all as it is in use."""
-    if networks.begins_deformed:
-        brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
-        registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
-        seen, mask = (brain.prepared.volume, brain.modality), brain.mask
-    else:
-        pose = register_pose(case.volume, mask, case.modality, atlas)
-        registered = RegisteredAtlas.in_pose(atlas.regions, pose)
-        seen = case.volume, case.modality
-    return predict_regions(networks, *seen, prior, mask, registered).labels
+    """Return the regions of a case as they are found in use."""
+    brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
+    registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
+    volume = brain.prepared.volume
+    return predict_regions(networks, volume, brain.modality, prior, brain.mask, registered).labels
 
 
 def _real(

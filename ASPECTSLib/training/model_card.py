@@ -148,8 +148,6 @@ def _input(recipe: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
     }
     if recipe["task"] in PAIRS:
         content |= data.patches.to_json()
-    if recipe["task"] == "regions-fine":
-        content["begins_deformed"] = True
     pixels = view_as(recipe["task"], data).pixels
     grid = _GRIDS.get(recipe["task"]) if pixels is None else usual_grid(pixels)
     if grid is not None:

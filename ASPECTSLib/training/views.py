@@ -26,7 +26,6 @@ from ASPECTSLib.inference.inputs import (
     intensities,
     on_grid,
     region_grid,
-    registered_prior,
 )
 from ASPECTSLib.inference.slice_finder_inputs import WINDOWS_HU
 from ASPECTSLib.inference.slice_inputs import (
@@ -42,7 +41,6 @@ from ASPECTSLib.training.asymmetry_loss import called_rightly
 from ASPECTSLib.training.asymmetry_view import look_at_pair
 from ASPECTSLib.training.infarct_view import look_at_infarct
 from ASPECTSLib.training.labelled import Labelled
-from ASPECTSLib.training.registered_regions import as_registered
 from ASPECTSLib.training.slice_finder_view import look_at_slices, nearness
 from ASPECTSLib.training.slice_views import look_at_infarct_slices, look_at_region_slices
 from ASPECTSLib.training.validation import Measure, dice_by_class
@@ -53,7 +51,6 @@ _NOISE = 0.03
 _GRID_SHIFT_MM = 10.0  # the head's middle and top are found less well in real scans
 _CENTRE_ERROR_MM = 2.5  # of each region's centre as the coarse network finds it
 _POSE_ERROR_MM = 2.0  # common to all regions
-_REGISTERED = 0.7  # share of the looks with the prior of an atlas that is deformed to the patient
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,21 +121,14 @@ def look_at_regions_coarsely(
 def look_at_regions_finely(
     scan: Labelled, prior: RegionPrior, draw: Draw
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the regions' levels in the atlas's pose, with coordinates and a prior, and the regions.
-
-    The prior is that of the atlas in that pose or, more often, of the atlas deformed to the patient, as in use.
-    """
+    """Return the regions' levels in the atlas's pose, with coordinates and the prior of that pose, and the regions."""
     noise = draw.generator.standard_normal
     errors_mm = _CENTRE_ERROR_MM * noise(scan.centres_mm.shape) + _POSE_ERROR_MM * noise(3)
     found_mm = scan.centres_mm + errors_mm
     grid = region_grid(fit_affine(prior.centres_mm, found_mm, scan.volumes_ml))
     image = on_grid(intensities(scan.image, scan.modality), grid)
-    truth = scan.regions_on(grid)
-    registered = as_registered(truth, draw.part("registration"))
-    image, both = _augmented(image, np.stack((truth, registered)), draw, _OTHER_SIDE)
-    is_registered = draw.part("prior").chance(_REGISTERED)
-    beforehand = registered_prior(both[1]) if is_registered else prior.log_probability
-    return fine_channels(image, beforehand), both[0]
+    image, labels = _augmented(image, scan.regions_on(grid), draw, _OTHER_SIDE)
+    return fine_channels(image, prior.log_probability), labels
 
 
 def _anatomy_view(pixels: Pixels) -> View:
@@ -191,10 +181,7 @@ def _augmented(
     draw: Draw,
     other_side: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return an image with other grey values, and one in two mirrored with right and left exchanged.
-
-    Labels may be several maps of the image, shape (maps, k, j, i).
-    """
+    """Return an image with other grey values, and one in two mirrored with right and left exchanged."""
     gain, gamma = draw.log_uniform(*_GAIN), draw.log_uniform(*_GAMMA)
     shift = draw.uniform(-_SHIFT, _SHIFT)
     noise = draw.uniform(0.0, _NOISE) * draw.generator.standard_normal(image.shape, np.float32)

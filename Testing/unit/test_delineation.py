@@ -42,15 +42,18 @@ def registered(head, atlas):
 
 
 @pytest.fixture
-def predicted(monkeypatch, head):
+def predicted(monkeypatch, head, registered):
     """Let the networks answer with label maps of the scan, which they see in the agreed handedness."""
 
+    def in_agreed_handedness(labels):
+        if not is_heavier_on_the_left(average_slices(head)):
+            return labels
+        return labels.with_array(swap_sides(mirror(labels).array))
+
     def answer_with(labels):
-        if is_heavier_on_the_left(average_slices(head)):
-            labels = mirror(labels)
-            labels = labels.with_array(swap_sides(labels.array))
         monkeypatch.setattr(delineation, "region_models", lambda _source: MODELS)
-        found = SimpleNamespace(labels=labels, unaided=labels)
+        answer, deformed = (in_agreed_handedness(x) for x in (labels, registered.labels))
+        found = SimpleNamespace(labels=answer, unaided=answer.array, deformed=deformed.array)
         monkeypatch.setattr(delineation, "_predict", lambda *_arguments: found)
 
     return answer_with

@@ -57,7 +57,6 @@ def models(monkeypatch):
     monkeypatch.setattr(benchmarks, "find_optional_model", find)
     monkeypatch.setattr(benchmarks, "seen_as_in_use", seen)
     monkeypatch.setattr(benchmarks, "register", lambda *_: (None, "mapping"))
-    monkeypatch.setattr(benchmarks, "register_pose", lambda *_: np.diag([2.0, 2.0, 2.0, 1.0]))
     monkeypatch.setattr(benchmarks, "load_network", lambda file: f"network of {file.card.task}")
     monkeypatch.setattr(benchmarks, "region_prior", lambda _atlas: "prior")
     monkeypatch.setattr(benchmarks, "load_atlas", lambda: SimpleNamespace(regions="regions"))
@@ -81,17 +80,13 @@ def real(monkeypatch):
         return volume.with_array(state.brain)
 
     def predict_regions(networks, volume, modality, prior, mask, registered):
-        assert (prior, registered.regions) == ("prior", "regions")
-        if networks.begins_deformed:
-            assert registered.mapping == "mapping"
-        else:
-            np.testing.assert_allclose(registered.scan_from_atlas, np.diag([2.0, 2.0, 2.0, 1.0]))
+        assert (prior, registered.regions, registered.mapping) == ("prior", "regions", "mapping")
         assert mask.array.dtype == bool
         state.asked.append((networks.coarse, networks.fine, modality))
         if state.labels is None:
             raise ContentRefusedError(ErrorCode.NO_BRAIN, "none")
         labels = volume.with_array(state.labels)
-        return PredictedRegions(labels, np.eye(4), 1.0, labels)
+        return PredictedRegions(labels, np.eye(4), 1.0, state.labels, state.labels)
 
     monkeypatch.setattr(benchmarks, "predict_brain", predict_brain)
     monkeypatch.setattr(benchmarks, "predict_regions", predict_regions)
@@ -152,13 +147,6 @@ def test_values_are_means_of_dice_and_intervals_their_range(real, tmp_path):
     low = 2 * shared / total
     assert metric.value == pytest.approx((low + 1) / 2, abs=1e-4)
     assert metric.interval == (pytest.approx(low, abs=1e-4), 1.0)
-
-
-def test_networks_that_begin_with_the_deformed_atlas_are_measured_so(real, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmarks, "begins_deformed", lambda _input: True)
-    metrics = run("real-ct", ["regions-coarse", "regions-fine"], tmp_path)
-    assert [metric.value for metric in metrics] == [1.0]
-    assert len(real.asked) == 2 * len(real.scans)
 
 
 @pytest.mark.parametrize("given", ["regions-coarse", "regions-fine"])
