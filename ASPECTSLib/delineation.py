@@ -40,6 +40,10 @@ COARSE_MODEL, FINE_MODEL = "regions-coarse", "regions-fine"
 MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
 
+_TORCH_IS_BETTER = frozenset({Modality.NCCT, Modality.DWI})
+"""Contrasts on which the registration in torch was measured to be better than that of SimpleITK; see decision 20. CT
+angiography is registered as NCCT."""
+
 MIN_AGREEMENT = 0.60
 """Mean Dice between the regions of networks and registration below which one of them is likely to be wrong; 0.81 and
 0.85 on two real CT, 0.57 on a real DWI of which the networks lost two regions."""
@@ -358,7 +362,7 @@ def register(
     """
     progress = progress or Progress()
     fixed, template = brain.fixed, brain.template
-    route = resolve_route(brain.registration, is_measured=brain.modality is Modality.NCCT)
+    route = resolve_route(brain.registration, is_measured=brain.modality in _TORCH_IS_BETTER)
     progress.stage("affine registration", 0.30)
     matrix = register_affine(fixed, template, brain.prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)
