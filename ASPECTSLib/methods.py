@@ -73,8 +73,9 @@ METHODS = (
         NCCT_UNET,
         "ncct-unet: infarct on slices by a network",
         (Modality.NCCT,),
-        reason="ncct-unet is taken for head CT: of all methods it calls the regions of real scans with an expert's "
-        "reading best, few as they are; see the README under 'How well it works'.",
+        reason="ncct-unet is taken for head CT: of all methods it ranks infarcts on real slices best and shows them, and its "
+        "calls on the few real scans with a reading are as good as those of the others; see the README under 'How well it "
+        "works'.",
         packages=("torch", "monai"),
     ),
     Method(
