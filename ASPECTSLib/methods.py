@@ -74,8 +74,8 @@ METHODS = (
         "ncct-unet: infarct on slices by a network",
         (Modality.NCCT,),
         reason="ncct-unet is taken for head CT: it tells infarcts on real slices better than density does, and shows "
-        "them; on the few real scans with a reading its calls are as good as those of the other methods. See the README "
-        "under 'How well it works'.",
+        "them; on the few real scans with a reading its calls are as good as those of the other methods; see the "
+        "README under 'How well it works'.",
         packages=("torch", "monai"),
     ),
     Method(
