@@ -40,10 +40,6 @@ COARSE_MODEL, FINE_MODEL = "regions-coarse", "regions-fine"
 MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
 
-_TORCH_IS_BETTER = frozenset({Modality.NCCT, Modality.DWI})
-"""Contrasts on which the registration in torch was measured to be better than that of SimpleITK; see decision 20. CT
-angiography is registered as NCCT."""
-
 MIN_AGREEMENT = 0.60
 """Mean Dice between the regions of networks and registration below which one of them is likely to be wrong; 0.81 and
 0.85 on two real CT, 0.57 on a real DWI of which the networks lost two regions."""
@@ -134,7 +130,7 @@ class Brain:
     fixed, template
         Scan and atlas in one contrast, 0 outside the brain, as they are registered.
     registration
-        Who deforms the atlas to it; `auto` takes torch on CT alone, where it was measured.
+        Who deforms the atlas to it.
     """
 
     prepared: PreparedHead
@@ -239,11 +235,12 @@ def delineate_stripped(
     level = float(np.median(image.array[brain]))
     # In whole numbers, of which sums are exact.
     scaled = image.with_array(np.rint(image.array * (_GREY_LEVELS / level)))
-    if is_heavier_on_the_left(scaled):
-        seen = _stripped(mirror(image), mirror(mask), modality, atlas, progress)
-        return find_regions(seen, atlas, source, progress).mirrored()
+    is_mirrored = is_heavier_on_the_left(scaled)
+    if is_mirrored:
+        image, mask = mirror(image), mirror(mask)
     seen = _stripped(image, mask, modality, atlas, progress)
-    return find_regions(seen, atlas, source, progress)
+    found = find_regions(seen, atlas, source, progress)
+    return found.mirrored() if is_mirrored else found
 
 
 def find_regions(
@@ -362,7 +359,7 @@ def register(
     """
     progress = progress or Progress()
     fixed, template = brain.fixed, brain.template
-    route = resolve_route(brain.registration, is_measured=brain.modality in _TORCH_IS_BETTER)
+    route = resolve_route(brain.registration)
     progress.stage("affine registration", 0.30)
     matrix = register_affine(fixed, template, brain.prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)

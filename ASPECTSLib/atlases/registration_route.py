@@ -38,7 +38,7 @@ class RegisterHeads(Protocol):
 
 def route() -> RegistrationRoute:
     """Return which registration is there: that in torch, or that of SimpleITK where torch is not installed."""
-    return resolve_route(RegistrationRoute.AUTO, is_measured=True)
+    return resolve_route(RegistrationRoute.AUTO)
 
 
 def register_heads(

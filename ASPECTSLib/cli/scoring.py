@@ -29,7 +29,7 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         "--registration",
         choices=("auto", "torch", "simpleitk"),
         default="auto",
-        help="who deforms the atlas to a head CT; auto (default) takes torch where it is installed",
+        help="who deforms the atlas to a head CT or diffusion MRI; auto (default) takes torch where it is installed",
     )
     parser.add_argument(
         "--atlas",

@@ -225,7 +225,8 @@ def _analyse_as_is(
     fixed = levelled(filled, brain)
     mask = head.dwi.with_array(brain)
     prepared = PreparedHead(filled, mask, find_midplane(fixed))
-    seen = Brain(prepared, Modality.DWI, mask, fixed, levelled_template(atlas, Modality.DWI))
+    template = levelled_template(atlas, Modality.DWI)
+    seen = Brain(prepared, Modality.DWI, mask, fixed, template, options.registration)
     found = find_regions(seen, atlas, options.regions, progress)
     return _Analysis(found, infarct, predicted.probability.array)
 

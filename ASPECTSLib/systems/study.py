@@ -39,7 +39,7 @@ class ScoreOptions:
     atlas
         Folder of an atlas of the user's own, for head CT; that which ships when left out.
     registration
-        Who deforms the atlas to a head CT.
+        Who deforms the atlas to a head CT or diffusion MRI.
     device
         Where networks and registration compute, a name of `ASPECTSLib.device.find_device`.
 

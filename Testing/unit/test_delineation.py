@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,23 +72,6 @@ def test_who_deforms_the_atlas_can_be_chosen_and_is_told(small_scan, atlas):
         found = delineate(head, atlas, RegionSource.REGISTRATION, Progress(), route)
         assert found.registration is RegistrationRoute(taken)
         assert not found.quality.failures
-
-
-@pytest.mark.parametrize(
-    ("modality", "route"), [("NCCT", "torch"), ("DWI", "torch"), ("CBF", "simpleitk")]
-)
-def test_torch_deforms_contrasts_on_which_it_was_measured(
-    small_scan, atlas, monkeypatch, modality, route
-):
-    def deform(_fixed, _template, _matrix, taken, _progress):
-        raise RuntimeError(taken)  # what is asked for is known: no need to go on
-
-    pytest.importorskip("torch")
-    monkeypatch.setattr(delineation, "deform", deform)
-    head = canonicalize(small_scan).volume
-    brain = replace(seen_as_in_use(head, head, Modality.NCCT, atlas), modality=Modality[modality])
-    with pytest.raises(RuntimeError, match=route):
-        delineation.register(brain, atlas)
 
 
 def test_vessels_are_filled_for_the_registration_with_contrast_agent_only(synthetic_patient, atlas):

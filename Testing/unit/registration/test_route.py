@@ -26,26 +26,25 @@ def has_torch(monkeypatch):
 
 
 @pytest.mark.usefixtures("has_torch")
-def test_torch_is_taken_where_it_is_installed_and_was_measured():
-    assert resolve_route(AUTO, is_measured=True) is TORCH
-    assert resolve_route(AUTO, is_measured=False) is SIMPLEITK
+def test_torch_is_taken_where_it_is_installed():
+    assert resolve_route(AUTO) is TORCH
 
 
 @pytest.mark.usefixtures("no_torch")
 def test_without_torch_it_is_simpleitk():
-    assert resolve_route(AUTO, is_measured=True) is SIMPLEITK
+    assert resolve_route(AUTO) is SIMPLEITK
 
 
 @pytest.mark.usefixtures("has_torch")
 @pytest.mark.parametrize("route", [TORCH, SIMPLEITK])
 def test_what_is_asked_for_by_name_is_taken(route):
-    assert resolve_route(route, is_measured=False) is route
+    assert resolve_route(route) is route
 
 
 @pytest.mark.usefixtures("no_torch")
 def test_torch_by_name_is_refused_where_it_is_missing():
     with pytest.raises(ResourceError, match="expected PyTorch") as caught:
-        resolve_route(TORCH, is_measured=True)
+        resolve_route(TORCH)
     assert caught.value.code is ErrorCode.TORCH_MISSING
 
 
