@@ -170,22 +170,27 @@ def _claims(models: Iterable[ModelFile], benchmark: str) -> list[Claim]:
 
 def _compare(claims: Sequence[Claim], measured: Sequence[Metric], console: Console) -> ExitCode:
     """Show what is measured now beside what the cards say, in whose intervals it must lie, and what no card says."""
-    now = {(metric.benchmark, metric.metric, metric.data): metric for metric in measured}
+    now = {_what(metric): metric for metric in measured}
     verdicts = []
     for name, claim in claims:
-        found = now.get((claim.benchmark, claim.metric, claim.data))
+        found = now.get(_what(claim))
         if found is None:
             console.show(f"not measured  {name}: card {_measured(claim)}")
             continue
         verdicts.append(claim.covers(found.value))
         verdict = "ok      " if verdicts[-1] else "outside "
         console.show(f"{verdict}{name}: now {_measured(found)}; card {_measured(claim)}")
-    claimed = {(claim.benchmark, claim.metric, claim.data) for _, claim in claims}
-    for key, metric in now.items():
-        if key not in claimed:
+    claimed = {_what(claim) for _, claim in claims}
+    for what, metric in now.items():
+        if what not in claimed:
             console.show(f"new     {_measured(metric)}; no card of these models has it")
-    is_as_claimed = all(verdicts) and bool(verdicts or not claims)
-    return ExitCode.RESULT if now and is_as_claimed else ExitCode.FAILURE
+    compared = verdicts if claims else measured
+    return ExitCode.RESULT if compared and all(verdicts) else ExitCode.FAILURE
+
+
+def _what(metric: Metric) -> tuple[str, str, str]:
+    """Return what was measured, on what, whatever came out."""
+    return metric.benchmark, metric.metric, metric.data
 
 
 def _calibrate(arguments: argparse.Namespace, console: Console) -> ExitCode:

@@ -265,7 +265,7 @@ def fine_channels(
 ) -> NDArray[np.float32]:
     """Return the input of the fine network: image, coordinates and prior; shape (25, k, j, i).
 
-    The prior is that of a `RegionPrior`, or by `registered_prior`.
+    The prior is that of a `RegionPrior`, or 0 where none is to be added to what the network sees.
     """
     return np.concatenate((with_coordinates(image), log_probability))
 

@@ -133,15 +133,12 @@ def _best_core(
     tuple of numpy.ndarray, float and float
         The eroded body, bool on the volume's grid; how far it was eroded, in mm; share of its rim near bone.
     """
-    best = largest_component(depth_mm > _BRIDGES_MM[0]), _BRIDGES_MM[0], 0.0
+    factors = shrink_factors(volume, (_CONTACT_SPACING_MM,) * 3)
+    best = None
     for bridge_mm in _BRIDGES_MM:
         core = largest_component(depth_mm > bridge_mm)
-        seen = (
-            shrink(
-                volume.with_array(core), shrink_factors(volume, (_CONTACT_SPACING_MM,) * 3)
-            ).array
-            > 0.5
-        )
+        best = best or (core, bridge_mm, 0.0)
+        seen = shrink(volume.with_array(core), factors).array > 0.5
         if not seen.any():
             break
         body = _restore(sparse, seen, bridge_mm)
