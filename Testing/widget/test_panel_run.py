@@ -22,10 +22,8 @@ from panel_steps import (
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode
 
 LONGEST_GAP_S = 1.0  # half a second alone; other programs may want the cores too
-AFFECTED = {("I", "left"), ("L", "left"), ("M2", "left")}
-BESIDE_IT = {
-    ("IC", "left")
-}  # no thicker than a few voxels, between two that are affected: called or not by a hair
+CALLED = {("I", "left"), ("L", "left"), ("M2", "left"), ("IC", "left")}
+"""The last of them wrongly: it is thin, and lies between two that are affected."""
 
 
 def test_panel_says_what_to_do_before_the_run(real_run):
@@ -100,10 +98,7 @@ def test_table_shows_the_calls_of_both_sides(real_run):
 
 
 def test_table_shows_the_totals(real_run):
-    totals = real_run.study.aspects
-    assert real_run.table[TOTAL_ROW] == ["total", str(totals.right), str(totals.left), ""]
-    assert (totals.right, totals.side) == (10, "left")
-    assert totals.left in {6, 7}
+    assert real_run.table[TOTAL_ROW] == ["total", "10", "6", ""]
 
 
 def test_table_shows_densities_in_hounsfield_units(real_run):
@@ -115,7 +110,7 @@ def test_table_shows_densities_in_hounsfield_units(real_run):
 
 def test_infarct_of_the_patient_is_found(real_run):
     found = {(info.region, info.side) for info in real_run.study.regions if info.affected}
-    assert found - BESIDE_IT == AFFECTED
+    assert found == CALLED
 
 
 def test_scene_gets_the_nodes_of_one_result_and_no_others(real_run):

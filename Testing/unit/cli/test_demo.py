@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -37,8 +36,8 @@ def test_the_demonstration_finds_the_truth_and_writes_its_folder(synthetic_patie
     folder = tmp_path / "new" / "demo"
     outcome = run("demo", "-o", folder)
     assert outcome.exit_code == ExitCode.RESULT
-    assert re.search("ASPECTS truth 7 left, result [67] left", outcome.out)
-    assert {line.split()[0] for line in outcome.out.splitlines() if " !" in line} <= {"IC"}
+    assert "ASPECTS truth 7 left, result 6 left" in outcome.out
+    assert [line.split()[0] for line in outcome.out.splitlines() if " !" in line] == ["IC"]
     assert {path.name for path in folder.iterdir()} == {
         "synthetic-patient.nii.gz",
         "true-regions.nii.gz",
@@ -50,10 +49,9 @@ def test_the_demonstration_finds_the_truth_and_writes_its_folder(synthetic_patie
     np.testing.assert_array_equal(scan.array, synthetic_patient.scan.array)
     data = json.loads((folder / "result" / "result.json").read_text(encoding="utf-8"))
     affected = {(r["region"], r["side"]) for r in data["regions"] if r["affected"]}
-    affected.discard(
-        ("IC", "left")
-    )  # a few voxels thick, between two that are affected: called or not by a hair
-    assert affected == {(r.code.value, r.side.value) for r in synthetic_patient.affected}
+    truth = {(r.code.value, r.side.value) for r in synthetic_patient.affected}
+    called_wrongly = {("IC", "left")}  # thin, between two that are affected
+    assert affected == truth | called_wrongly
 
 
 @pytest.mark.usefixtures("ready_patient")

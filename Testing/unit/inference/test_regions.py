@@ -204,10 +204,8 @@ def test_a_network_that_sees_nothing_leaves_the_regions_of_the_deformed_atlas(
     found = predict_regions(RegionNetworks(Blind()), scan, Modality.NCCT, prior, mask, deformed)
     expected = np.where(mask.array, deformed.regions_on(scan), 0)
     plain = np.where(mask.array, truth_on(scan), 0)
-    assert (
-        region_dice(found.labels.array, expected).mean()
-        > region_dice(found.labels.array, plain).mean()
-    )
+    assert region_dice(found.labels.array, expected).mean() > 0.8
+    assert region_dice(found.labels.array, plain).mean() < 0.7
     posed = region_grid(found.scan_from_atlas)
     assert region_dice(found.unaided, truth_on(posed)).mean() > 0.8
     np.testing.assert_array_equal(found.deformed, deformed.regions_on(posed))
