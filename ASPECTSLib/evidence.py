@@ -22,6 +22,7 @@ from ASPECTSLib.scoring.asymmetry import (
 from ASPECTSLib.scoring.infarct_call import call_by_infarct
 from ASPECTSLib.scoring.network_call import call_by_network
 from ASPECTSLib.scoring.overlap import infarct_fractions
+from ASPECTSLib.scoring.pooled_call import WeighedRegion, call_by_pool
 
 SLICE_THICKNESS_MM = 4.0
 """Thinner slices are averaged to about this before densities are compared: thin slices are noisy, readers average
@@ -168,6 +169,36 @@ class CoverageEvidence:
 
 
 @dataclass(frozen=True, eq=False)
+class PooledEvidence:
+    """What the calls by several measures together rest on.
+
+    Parameters
+    ----------
+    density
+        Shown beside the probabilities.
+    weighed
+        What the program made of the regions, in the order of the labels. It stays as it is when a person moves a
+        border: the networks are not asked again.
+    affected_fraction
+        Where a person has drawn infarct into a region or erased it, the region is affected above this share.
+    """
+
+    density: DensityEvidence
+    weighed: tuple[WeighedRegion, ...]
+    affected_fraction: float
+
+    def call_regions(
+        self, labels: Volume, infarct: NDArray[np.bool_] | None = None
+    ) -> tuple[RegionCall, ...]:
+        """Call all regions; parameters and result as those of `DensityEvidence.call_regions`."""
+        fractions = infarct_fractions(labels.array, _or_none(labels, infarct))
+        return tuple(
+            call_by_pool(measure, weighed, fractions[measure.region], self.affected_fraction)
+            for measure, weighed in zip(self.density.measure(labels), self.weighed, strict=True)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class SignalEvidence:
     """What the calls by an infarct on diffusion-weighted MRI or perfusion maps are shown beside.
 
@@ -194,7 +225,7 @@ class SignalEvidence:
         return _by_infarct(measures, labels, infarct, self.affected_fraction)
 
 
-Evidence = DensityEvidence | NetworkEvidence | CoverageEvidence | SignalEvidence
+Evidence = DensityEvidence | NetworkEvidence | CoverageEvidence | PooledEvidence | SignalEvidence
 """Whatever calls rest on: all have `call_regions`."""
 
 
@@ -283,12 +314,16 @@ def _by_infarct(
     infarct: NDArray[np.bool_] | None,
     affected_fraction: float,
 ) -> tuple[RegionCall, ...]:
-    infarcted = np.zeros(labels.array.shape, bool) if infarct is None else infarct
-    fractions = infarct_fractions(labels.array, infarcted)
+    fractions = infarct_fractions(labels.array, _or_none(labels, infarct))
     return tuple(
         call_by_infarct(measure, fractions[measure.region], affected_fraction)
         for measure in measures
     )
+
+
+def _or_none(labels: Volume, infarct: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return an infarct, or an empty mask where there is none."""
+    return np.zeros(labels.array.shape, bool) if infarct is None else infarct
 
 
 def _occupied(labels: Volume) -> Volume:

@@ -16,6 +16,7 @@ CTA_RADIOMICS = "cta-radiomics"
 CTA_RATIO = "cta-ratio"
 CTP_CBF = "ctp-cbf"
 DWI_UNET3D = "dwi-unet3d"
+NCCT_COMBINED = "ncct-combined"
 NCCT_DANET = "ncct-danet"
 NCCT_UNET = "ncct-unet"
 
@@ -70,19 +71,19 @@ METHODS = (
         "ctp-cbf is taken where there is a map of blood flow: it shows a core hours before head CT does.",
     ),
     Method(
-        NCCT_UNET,
-        "ncct-unet: infarct on slices by a network",
+        NCCT_COMBINED,
+        "ncct-combined: density, infarct and asymmetry of each region together",
         (Modality.NCCT,),
-        reason="ncct-unet is taken for head CT: it tells infarcts on real slices better than density does, and shows "
-        "them; on the few real scans with a reading its calls are as good as those of the other methods; see the "
-        "README under 'How well it works'.",
+        reason="ncct-combined is taken for head CT: of all methods it tells affected regions best, those of synthetic "
+        "patients and of the few real scans with a reading, and it shows the infarct; see the README under 'How well "
+        "it works'.",
         packages=("torch", "monai"),
     ),
     Method(
         CLASSICAL,
         "classical: atlas and difference of sides",
         (Modality.NCCT,),
-        reason="classical is taken for head CT where PyTorch and MONAI are not installed, which ncct-unet needs.",
+        reason="classical is taken for head CT where PyTorch and MONAI are not installed, which ncct-combined needs.",
     ),
     Method(
         CTA_RADIOMICS,
@@ -95,6 +96,12 @@ METHODS = (
         CTA_RATIO,
         "cta-ratio: published cut-points of the density ratio on CT angiography",
         (Modality.CTA,),
+    ),
+    Method(
+        NCCT_UNET,
+        "ncct-unet: infarct on slices by a network",
+        (Modality.NCCT,),
+        packages=("torch", "monai"),
     ),
     Method(
         NCCT_DANET,

@@ -19,6 +19,7 @@ from ASPECTSLib.methods import (
     CTA_RATIO,
     CTP_CBF,
     DWI_UNET3D,
+    NCCT_COMBINED,
     NCCT_DANET,
     NCCT_UNET,
     Method,
@@ -29,6 +30,7 @@ from ASPECTSLib.report.result import StudyResult
 from ASPECTSLib.report.writer import write_study
 from ASPECTSLib.systems.atlas_registration import score_by_atlas
 from ASPECTSLib.systems.classical import score_classically
+from ASPECTSLib.systems.combined import score_by_all
 from ASPECTSLib.systems.cta import score_by_cut_points, score_by_radiomics
 from ASPECTSLib.systems.danet import score_by_danet
 from ASPECTSLib.systems.diffusion import score_diffusion
@@ -46,6 +48,7 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
         CTA_RATIO: score_by_cut_points,
         CTP_CBF: score_perfusion,
         DWI_UNET3D: score_diffusion,
+        NCCT_COMBINED: score_by_all,
         NCCT_DANET: score_by_danet,
         NCCT_UNET: score_by_slices,
     }

@@ -15,6 +15,7 @@ from ASPECTSLib.evidence import (
     DensityEvidence,
     Evidence,
     NetworkEvidence,
+    PooledEvidence,
     SignalEvidence,
     average_slices,
     averaged_slices,
@@ -23,12 +24,21 @@ from ASPECTSLib.evidence import (
     middle_slices,
 )
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
-from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO, CTP_CBF, DWI_UNET3D, NCCT_DANET, NCCT_UNET
+from ASPECTSLib.methods import (
+    CTA_RADIOMICS,
+    CTA_RATIO,
+    CTP_CBF,
+    DWI_UNET3D,
+    NCCT_COMBINED,
+    NCCT_DANET,
+    NCCT_UNET,
+)
 from ASPECTSLib.preprocessing.head_part import head_of
 from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.report.calls import automatic_totals, settle
 from ASPECTSLib.report.compose import region_info
 from ASPECTSLib.report.result import CoreInfo, EditInfo, RegionInfo, StudyResult
+from ASPECTSLib.scoring.pooled_call import WeighedRegion
 
 _SAME_PLACE_MM = 1e-3
 _SOURCES = {NCCT_DANET: "network", CTA_RADIOMICS: "radiomics", CTA_RATIO: "cut-points"}
@@ -93,9 +103,11 @@ def _evidence_on_ct(result: StudyResult, density: DensityEvidence) -> Evidence:
     name, options = result.method.name, result.method.options
     if name in _SOURCES:
         probabilities = tuple(info.probability for info in result.regions)
-        return NetworkEvidence(
-            density, probabilities, tuple(map(float, options["thresholds"])), _SOURCES[name]
-        )
+        thresholds = tuple(map(float, options["thresholds"]))
+        return NetworkEvidence(density, probabilities, thresholds, _SOURCES[name])
+    if name == NCCT_COMBINED:
+        weighed = tuple(WeighedRegion(**region) for region in options["weighed"])
+        return PooledEvidence(density, weighed, float(options["affected_fraction"]))
     if name == NCCT_UNET:
         return CoverageEvidence(density, float(options["affected_fraction"]))
     return density

@@ -46,9 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     verify.set_defaults(run=run, action=_verify)
     calibrate = actions.add_parser(
         "calibrate",
-        help="make the probabilities of the networks of ncct-danet mean something",
-        description="Measure the installed danet-cortical and danet-subcortical on synthetic patients that are neither "
-        "trained nor reported on, and write calibration and thresholds into their cards. Needs PyTorch.",
+        help="make the probabilities of ncct-danet and ncct-combined mean something",
+        description="Measure the installed danet-cortical, danet-subcortical and ncct-infarct on synthetic patients "
+        "that are neither trained nor reported on, and write calibration and thresholds into the cards of the first "
+        "two, and the weights of ncct-combined into its file. Needs PyTorch and MONAI.",
     )
     calibrate.add_argument("--data", type=Path, metavar="DIR", required=True, help="public data")
     calibrate.set_defaults(run=run, action=_calibrate)
@@ -197,14 +198,18 @@ def _calibrate(arguments: argparse.Namespace, console: Console) -> ExitCode:
     from ASPECTSLib.inference.registry import find_model, require_torch
 
     require_torch()
-    from ASPECTSLib.training.calibrate import calibrate, write_calibration
+    from ASPECTSLib.systems.combined import POOL
+    from ASPECTSLib.training.calibrate import calibrate, write_calibration, write_pool
 
     with interruptible(console) as progress:
         found = calibrate(arguments.data, progress)
         progress.finish()
-    for name, calibration in found.items():
-        write_calibration(find_model(name), calibration)
+    models = {name: find_model(name) for name in found.cards}
+    for name, calibration in found.cards.items():
+        write_calibration(models[name], calibration)
         console.show(f"{name}: {json.dumps(calibration.to_json())}")
+    write_pool(next(iter(models.values())).folder, found)
+    console.show(f"{POOL}: {json.dumps(found.pool.as_dict())}")
     return ExitCode.RESULT
 
 

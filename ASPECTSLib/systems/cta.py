@@ -6,7 +6,6 @@ features is in `ASPECTSLib.scoring.cta`.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.delineation import Delineation
-from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.evidence import (
     DensityEvidence,
     NetworkEvidence,
@@ -33,7 +31,7 @@ from ASPECTSLib.geometry import (
     shrink,
     shrink_factors,
 )
-from ASPECTSLib.inference.machines import find_machines
+from ASPECTSLib.inference.plain_models import PlainKind, find_plain, read_plain
 from ASPECTSLib.io.scan import Scan, ScanNote
 from ASPECTSLib.methods import CTA_RADIOMICS, CTA_RATIO
 from ASPECTSLib.preprocessing.contrast_agent import require_contrast
@@ -288,14 +286,9 @@ def load_machines(path: Path | None = None) -> tuple[dict[str, SupportVectors], 
     ResourceError
         MODEL_NOT_FOUND or MODEL_DAMAGED.
     """
-    path = find_machines(MACHINES) if path is None else path
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"expected a file of support vectors, but {path.name} cannot be read"
-        raise ResourceError(ErrorCode.MODEL_NOT_FOUND, message) from error
-    machines = read_machines(data.decode("utf-8"))
-    return machines, ModelInfo(path.stem, hashlib.sha256(data).hexdigest())
+    path = find_plain(PlainKind.MACHINES, MACHINES) if path is None else path
+    text, sha256 = read_plain(PlainKind.MACHINES, path)
+    return read_machines(text), ModelInfo(path.stem, sha256)
 
 
 def _machine(machines: dict[str, SupportVectors], row: int) -> SupportVectors:

@@ -5,6 +5,8 @@ The system of Cao et al. 2022, doi:10.1002/hbm.25845, with networks, regions and
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ASPECTSLib.evidence import NetworkEvidence
@@ -18,6 +20,9 @@ from ASPECTSLib.report.result import DECIMALS
 from ASPECTSLib.systems.head_ct import Called, HeadCt, findings_of, images_of, prepare_head_ct
 from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.systems.study import ScoredStudy, ScoreOptions
+
+if TYPE_CHECKING:
+    from ASPECTSLib.inference.asymmetry import AsymmetryCalls
 
 DANET_MODELS = ("danet-cortical", "danet-subcortical")
 """Names of the models, one for M1 to M6 and one for C, L, IC and I."""
@@ -54,14 +59,7 @@ def score_by_danet(scan: Scan, options: ScoreOptions, progress: Progress) -> Sco
 
 def call_by_danet(head: HeadCt, models: tuple[ModelFile, ...]) -> Called:
     """Call the regions of a head by the networks of `DANET_MODELS`."""
-    from ASPECTSLib.inference.asymmetry import asymmetry_model, call_by_asymmetry
-    from ASPECTSLib.inference.registry import load_network
-
-    networks = [asymmetry_model(load_network(model), model.card) for model in models]
-    prepared = head.found.prepared
-    calls = call_by_asymmetry(
-        networks, prepared.volume, prepared.mask, head.found.labels, prepared.midplane
-    )
+    calls = compare_sides(head, models)
     # Called from what `result.json` will hold: scoring again must not turn a call over by a digit that it lacks.
     probabilities = tuple(
         None if np.isnan(p) else round(float(p), DECIMALS) for p in calls.probability
@@ -74,4 +72,16 @@ def call_by_danet(head: HeadCt, models: tuple[ModelFile, ...]) -> Called:
         heatmap=calls.heatmap,
         heat_kind=HeatKind.PROBABILITY,
         models=models,
+    )
+
+
+def compare_sides(head: HeadCt, models: tuple[ModelFile, ...]) -> AsymmetryCalls:
+    """Let the networks of `DANET_MODELS` compare the regions of a head with those of the other side."""
+    from ASPECTSLib.inference.asymmetry import asymmetry_model, call_by_asymmetry
+    from ASPECTSLib.inference.registry import load_network
+
+    networks = [asymmetry_model(load_network(model), model.card) for model in models]
+    prepared = head.found.prepared
+    return call_by_asymmetry(
+        networks, prepared.volume, prepared.mask, head.found.labels, prepared.midplane
     )

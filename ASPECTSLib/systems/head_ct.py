@@ -23,7 +23,7 @@ from ASPECTSLib.preprocessing.units import to_hounsfield
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import Findings
 from ASPECTSLib.report.looks import HeatKind
-from ASPECTSLib.report.result import CoreInfo, WarningInfo
+from ASPECTSLib.report.result import CoreInfo, ModelInfo, WarningInfo
 from ASPECTSLib.report.writer import StudyImages
 from ASPECTSLib.scoring.asymmetry import side_difference
 from ASPECTSLib.systems.key_slices import KeySliceCheck, check_key_slices
@@ -82,7 +82,7 @@ class Called:
     evidence
         What its calls rest on.
     models
-        Networks of its own.
+        Of its own: networks, and what the result says of other models.
     heatmap
         On the grid of the canonical scan.
     heat_kind
@@ -100,7 +100,7 @@ class Called:
     evidence: Evidence
     heatmap: Volume
     heat_kind: HeatKind
-    models: tuple[ModelFile, ...] = ()
+    models: tuple[ModelFile | ModelInfo, ...] = ()
     infarct: Volume | None = None
     core: CoreInfo = field(default_factory=CoreInfo)
     warnings: tuple[WarningInfo, ...] = ()

@@ -5,6 +5,8 @@ The system of Upadhyay et al. (Deep-ASPECTS), with networks, regions and an atla
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ASPECTSLib.evidence import CoverageEvidence, averaged_slices
 from ASPECTSLib.geometry import Volume, expand
 from ASPECTSLib.inference.card import ModelFile
@@ -17,6 +19,9 @@ from ASPECTSLib.report.result import CoreInfo
 from ASPECTSLib.systems.head_ct import Called, HeadCt, findings_of, images_of, prepare_head_ct
 from ASPECTSLib.systems.models import required_models
 from ASPECTSLib.systems.study import ScoredStudy, ScoreOptions
+
+if TYPE_CHECKING:
+    from ASPECTSLib.inference.infarct import PredictedInfarct
 
 INFARCT_MODEL = "ncct-infarct"
 
@@ -52,19 +57,7 @@ def score_by_slices(scan: Scan, options: ScoreOptions, progress: Progress) -> Sc
 
 def call_by_slices(head: HeadCt, model: ModelFile, affected_fraction: float) -> Called:
     """Segment the infarct of a head, and call the regions of which it covers more than a share."""
-    from ASPECTSLib.inference.registry import load_network
-    from ASPECTSLib.inference.slice_inputs import pixels_of
-    from ASPECTSLib.inference.slices import predict_ncct_infarct
-
-    prepared, grid = head.found.prepared, head.canonical.volume
-    brain = expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid)
-    predicted = predict_ncct_infarct(
-        load_network(model),
-        prepared.volume,
-        brain,
-        prepared.midplane,
-        pixels_of(model.card.input),
-    )
+    predicted = segment_infarct(head, model)
     return Called(
         method=NCCT_UNET,
         options={"affected_fraction": affected_fraction},
@@ -73,9 +66,26 @@ def call_by_slices(head: HeadCt, model: ModelFile, affected_fraction: float) -> 
         heat_kind=HeatKind.PROBABILITY,
         models=(model,),
         infarct=predicted.mask,
-        core=CoreInfo(_volume_ml(predicted.mask)),
+        core=core_of(predicted.mask),
     )
 
 
-def _volume_ml(mask: Volume) -> float:
-    return float(mask.array.sum()) * mask.voxel_volume_ml
+def segment_infarct(head: HeadCt, model: ModelFile) -> PredictedInfarct:
+    """Segment the infarct of a head, on the grid of the canonical scan."""
+    from ASPECTSLib.inference.registry import load_network
+    from ASPECTSLib.inference.slice_inputs import pixels_of
+    from ASPECTSLib.inference.slices import predict_ncct_infarct
+
+    prepared, grid = head.found.prepared, head.canonical.volume
+    return predict_ncct_infarct(
+        load_network(model),
+        prepared.volume,
+        expand(prepared.mask.array, (1, 1, averaged_slices(grid)), grid),
+        prepared.midplane,
+        pixels_of(model.card.input),
+    )
+
+
+def core_of(mask: Volume) -> CoreInfo:
+    """Return the core of an infarct mask."""
+    return CoreInfo(float(mask.array.sum()) * mask.voxel_volume_ml)

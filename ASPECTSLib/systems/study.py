@@ -91,9 +91,12 @@ def key_slices_of(canonical: CanonicalVolume, found: Delineation) -> KeySlicesIn
     )
 
 
-def model_infos(models: tuple[ModelFile, ...]) -> tuple[ModelInfo, ...]:
-    """Return the networks that took part, for the result."""
-    return tuple(ModelInfo(model.name, model.card.sha256) for model in models)
+def model_infos(models: tuple[ModelFile | ModelInfo, ...]) -> tuple[ModelInfo, ...]:
+    """Return the models that took part, for the result."""
+    return tuple(
+        model if isinstance(model, ModelInfo) else ModelInfo(model.name, model.card.sha256)
+        for model in models
+    )
 
 
 def is_resampled(scan: Scan) -> bool:

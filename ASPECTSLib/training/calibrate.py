@@ -1,25 +1,34 @@
-"""Calibration of the networks that compare the sides, on patients that they were neither trained nor measured on."""
+"""Calibration of the methods on NCCT, on patients that their networks were neither trained nor measured on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ASPECTSLib.atlas.regions import REGIONS
-from ASPECTSLib.errors import ErrorCode, OutputError, UsageError
+from ASPECTSLib.errors import ErrorCode, OutputError, ResourceError, UsageError
 from ASPECTSLib.inference.asymmetry_inputs import PAIRS
-from ASPECTSLib.inference.calibration import Calibration
+from ASPECTSLib.inference.calibration import DEFAULT_THRESHOLD, Calibration
 from ASPECTSLib.inference.card import ModelFile
+from ASPECTSLib.inference.plain_models import PlainKind, find_plain, plain_path, read_plain
 from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.methods import NCCT_DANET
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.scoring.pooled_call import Measures, Pool, read_pool
 from ASPECTSLib.statistics.calibration import fit_logistic, logits_of
 from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule, region_thresholds
+from ASPECTSLib.systems.combined import COMBINED_MODELS, POOL, measures_of
 from ASPECTSLib.systems.danet import DANET_MODELS
-from ASPECTSLib.training.call_benchmarks import Compared, compare_calls
-from ASPECTSLib.training.call_cases import CallPatients, call_cases
+from ASPECTSLib.systems.head_ct import HeadCt
+from ASPECTSLib.systems.slices import INFARCT_MODEL, segment_infarct
+from ASPECTSLib.training.call_benchmarks import Compared, compare
+from ASPECTSLib.training.call_cases import CallPatients, RegionCalls, call_cases
+from ASPECTSLib.training.pooling import pool_of
 from ASPECTSLib.training.tasks import VALIDATION
 
 PATIENTS = CallPatients(infarcted=60, healthy=20, stream=VALIDATION, seed=2026)
@@ -30,8 +39,27 @@ RULE = ThresholdRule(Aim.YOUDEN, minimum_specificity=0.95, least_patients=10)
 point on average. Cao 2022 (doi:10.1002/hbm.25845) reports a specificity of 0.92 over all regions."""
 
 
-def calibrate(data: Path, progress: Progress) -> dict[str, Calibration]:
-    """Measure the calibration of the installed models of DA-Net.
+@dataclass(frozen=True)
+class Calibrated:
+    """What makes the probabilities of the methods on NCCT mean something.
+
+    Parameters
+    ----------
+    cards
+        Calibration of the networks that compare the sides, by the name of the model.
+    pool
+        Weights of the measures of `ncct-combined`, of which what those networks say is one.
+    patients
+        How many it was measured on.
+    """
+
+    cards: Mapping[str, Calibration]
+    pool: Pool
+    patients: int
+
+
+def calibrate(data: Path, progress: Progress) -> Calibrated:
+    """Measure the calibration of the installed models of DA-Net, and the weights of the measures of `ncct-combined`.
 
     Parameters
     ----------
@@ -40,11 +68,6 @@ def calibrate(data: Path, progress: Progress) -> dict[str, Calibration]:
     progress
         Told of each case, and asked for cancellation.
 
-    Returns
-    -------
-    dict
-        By the name of the model.
-
     Raises
     ------
     UsageError
@@ -52,16 +75,27 @@ def calibrate(data: Path, progress: Progress) -> dict[str, Calibration]:
     ResourceError
         If a model is missing or damaged.
     """
-    models = {name: _uncalibrated(find_model(name)) for name in DANET_MODELS}
-    cases = call_cases(data, PATIENTS, progress)
-    outcome = compare_calls(cases, [NCCT_DANET], models)
+    models = {name: _uncalibrated(find_model(name)) for name in COMBINED_MODELS}
+    measured: list[Measures] = []
+
+    def ask(head: HeadCt) -> RegionCalls:
+        infarct = segment_infarct(head, models[INFARCT_MODEL])
+        measured.append(measures_of(head, models, infarct))
+        probability = np.nan_to_num(measured[-1].asymmetry)
+        return RegionCalls(probability, probability >= DEFAULT_THRESHOLD)
+
+    outcome = compare(call_cases(data, PATIENTS, progress), {NCCT_DANET: ask})
     found = outcome.methods[NCCT_DANET]
     if len(found.calls) < RULE.least_patients:
         message = (
             f"expected at least {RULE.least_patients} patients with a score, got {len(found.calls)}"
         )
         raise UsageError(ErrorCode.USAGE, message)
-    return {name: calibration_of(found, model.card.task) for name, model in models.items()}
+    tasks = {models[name].card.task: name for name in DANET_MODELS}
+    by_task = {task: calibration_of(found, task) for task in tasks}
+    pool = pool_of([_calibrated(one, by_task) for one in measured], found.truth)
+    cards = {name: by_task[task] for task, name in tasks.items()}
+    return Calibrated(cards, pool, len(measured))
 
 
 def calibration_of(found: Compared, task: str) -> Calibration:
@@ -93,15 +127,55 @@ def write_calibration(model: ModelFile, calibration: Calibration) -> None:
     OutputError
         OUTPUT_NOT_WRITABLE if it cannot be written; the card is then as it was.
     """
-    path = model.card_path
+    text = replace(model.card, calibration=calibration).to_json()
+    _replace_file(model.card_path, text)
+
+
+def write_pool(folder: Path, found: Calibrated) -> None:
+    """Write the weights of `ncct-combined` into a folder of models: beside the networks that they were measured with.
+
+    What the file that is in use says beside the weights stays.
+
+    Raises
+    ------
+    ResourceError
+        MODEL_DAMAGED if that file is.
+    OutputError
+        OUTPUT_NOT_WRITABLE if it cannot be written; a file that is there is then as it was.
+    """
+    content = _content_of_pool() | {"patients": found.patients, "pool": found.pool.as_dict()}
+    _replace_file(plain_path(folder, PlainKind.POOL, POOL), json.dumps(content, indent=1) + "\n")
+
+
+def _content_of_pool() -> dict[str, Any]:
+    try:
+        text, _ = read_plain(PlainKind.POOL, find_plain(PlainKind.POOL, POOL))
+    except ResourceError as error:
+        if error.code is not ErrorCode.MODEL_NOT_FOUND:
+            raise
+        return {"schema_version": 1, "name": POOL}
+    read_pool(text)  # refused if damaged
+    return json.loads(text)
+
+
+def _replace_file(path: Path, text: str) -> None:
     staged = path.with_name(f".writing-{path.name}")
     try:
-        text = replace(model.card, calibration=calibration).to_json()
+        path.parent.mkdir(parents=True, exist_ok=True)
         staged.write_text(text, encoding="utf-8", newline="")
         staged.replace(path)
     except OSError as error:
-        message = f"the card {path.name} cannot be written: {error.strerror}"
+        message = f"the file {path.name} cannot be written: {error.strerror}"
         raise OutputError(ErrorCode.OUTPUT_NOT_WRITABLE, message) from error
+
+
+def _calibrated(measures: Measures, by_task: Mapping[str, Calibration]) -> Measures:
+    """Return measures in which what the networks say is calibrated."""
+    asymmetry = measures.asymmetry.copy()
+    for task, calibration in by_task.items():
+        chosen = np.array([region.code in PAIRS[task] for region in REGIONS])
+        asymmetry[chosen] = calibration.probability(logits_of(asymmetry[chosen]))
+    return replace(measures, asymmetry=asymmetry)
 
 
 def _uncalibrated(model: ModelFile) -> ModelFile:

@@ -16,12 +16,13 @@ from ASPECTSLib.errors import ContentRefusedError
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import Scan
-from ASPECTSLib.methods import CLASSICAL, NCCT_DANET, NCCT_UNET
+from ASPECTSLib.methods import CLASSICAL, NCCT_COMBINED, NCCT_DANET, NCCT_UNET
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.compose import abstains
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
 from ASPECTSLib.synthesis.lesions import InfarctOptions
 from ASPECTSLib.systems.classical import call_classically
+from ASPECTSLib.systems.combined import COMBINED_MODELS, call_by_all, load_pool
 from ASPECTSLib.systems.danet import DANET_MODELS, call_by_danet
 from ASPECTSLib.systems.head_ct import Called, HeadCt, prepare_head_ct
 from ASPECTSLib.systems.slices import INFARCT_MODEL, call_by_slices
@@ -35,7 +36,12 @@ FIRST_HEALTHY = 10_000
 """Number of the first patient without infarct."""
 
 MODELS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {CLASSICAL: (), NCCT_DANET: DANET_MODELS, NCCT_UNET: (INFARCT_MODEL,)}
+    {
+        CLASSICAL: (),
+        NCCT_DANET: DANET_MODELS,
+        NCCT_UNET: (INFARCT_MODEL,),
+        NCCT_COMBINED: COMBINED_MODELS,
+    }
 )
 """Names of the models that each method on NCCT needs."""
 
@@ -171,6 +177,8 @@ def _called(
         return call_classically(head)
     if method == NCCT_DANET:
         return call_by_danet(head, tuple(models[name] for name in DANET_MODELS))
+    if method == NCCT_COMBINED:
+        return call_by_all(head, models, load_pool()[0], affected_fraction)
     return call_by_slices(head, models[INFARCT_MODEL], affected_fraction)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ASPECTSLib import __version__
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.inference.card import is_model_name
-from ASPECTSLib.inference.machines import machine_path
+from ASPECTSLib.inference.plain_models import PlainKind, plain_path
 from ASPECTSLib.inference.registry import RUN_FILE
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.tables import csv_text
@@ -137,7 +137,7 @@ def train_machines(
     for number, kind in enumerate(KINDS):
         progress.stage(f"training, {kind} regions", _MEASURED + 0.05 * number)
         learned[kind] = _learn(recipe, table.where(table.cortical == (kind == "cortical")), kind)
-    run = TrainedMachines(learned, len(scans), machine_path(folder, recipe.name))
+    run = TrainedMachines(learned, len(scans), plain_path(folder, PlainKind.MACHINES, recipe.name))
     record = {
         "schema_version": _SCHEMA_VERSION,
         "recipe": recipe.record(),
@@ -190,7 +190,9 @@ def _write(
     folder: Path,
 ) -> None:
     files = {
-        str(machine_path(Path(), recipe.name)): _json(_content(run, recipe, cohort)),
+        str(plain_path(Path(), PlainKind.MACHINES, recipe.name)): _json(
+            _content(run, recipe, cohort)
+        ),
         RUN_FILE: _json(record),
         GRID_FILE: csv_text(_GRID_COLUMNS, _grid_rows(run.learned)),
         FOLDS_FILE: csv_text(_FOLD_COLUMNS, _fold_rows(run.learned)),

@@ -19,7 +19,7 @@ from ncct_calls import print_regions, print_totals
 
 from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS
 from ASPECTSLib.errors import InputRefusedError
-from ASPECTSLib.inference.machines import find_machines
+from ASPECTSLib.inference.plain_models import PlainKind, find_plain
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import read_scan
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--machines", type=Path, help="file of support vectors")
     parser.add_argument("--note", action="store_true", help="write the figures into that file")
     arguments = parser.parse_args()
-    path = arguments.machines or find_machines(MACHINES)
+    path = arguments.machines or find_plain(PlainKind.MACHINES, MACHINES)
     found = measured(arguments.cohorts, load_machines(path)[0])
     for method, compared in found.items():
         print_regions(method, compared)

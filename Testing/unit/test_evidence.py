@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
-from ASPECTSLib.evidence import CoverageEvidence, NetworkEvidence, gather_evidence
+from ASPECTSLib.evidence import CoverageEvidence, NetworkEvidence, PooledEvidence, gather_evidence
 from ASPECTSLib.geometry import Volume, centred_affine
+from ASPECTSLib.scoring.pooled_call import WeighedRegion
 
 SHAPE = (8, 40, 40)
 M2_LEFT, M2_RIGHT = (region_of(RegionCode.M2, side) for side in (Side.LEFT, Side.RIGHT))
@@ -71,6 +72,19 @@ def test_by_coverage_the_infarct_alone_decides(density, labels):
     assert right.affected
     assert right.infarct_fraction == pytest.approx(0.25)
     assert right.measure.median == pytest.approx(33.0, abs=0.1)
+
+
+def test_of_a_pool_the_infarct_decides_where_it_was_drawn_or_erased(density, labels):
+    weighed = tuple(
+        WeighedRegion(probability, 0.5, 0.3, 0.4, covered=region == M2_LEFT)
+        for region, probability in zip(REGIONS, PROBABILITIES, strict=True)
+    )
+    evidence = PooledEvidence(density, weighed, affected_fraction=0.1)
+    found, drawn = (labels.array == region.label for region in (M2_LEFT, M2_RIGHT))
+    assert call_of(evidence, labels, found).affected
+    assert not call_of(evidence, labels, found, M2_RIGHT).affected
+    assert call_of(evidence, labels, found | drawn, M2_RIGHT).affected
+    assert not call_of(evidence, labels).affected  # erased
 
 
 def test_places_that_are_left_out_are_not_compared(density):

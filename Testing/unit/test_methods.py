@@ -22,7 +22,7 @@ def test_every_name_is_accepted_and_no_other():
     for name in METHOD_NAMES:
         check_method(name)
     with pytest.raises(
-        UsageError, match="expected a method out of auto, dwi-unet3d, ctp-cbf, ncct-unet"
+        UsageError, match="expected a method out of auto, dwi-unet3d, ctp-cbf, ncct-combined"
     ) as caught:
         check_method("magic")
     assert caught.value.code is ErrorCode.METHOD_UNAVAILABLE
@@ -39,7 +39,7 @@ def test_classical_takes_a_head_ct_and_nothing_else():
 @pytest.mark.parametrize(
     ("given", "name"),
     [
-        ({Modality.NCCT}, "ncct-unet"),
+        ({Modality.NCCT}, "ncct-combined"),
         ({Modality.DWI}, "dwi-unet3d"),
         ({Modality.DWI, Modality.ADC}, "dwi-unet3d"),
         ({Modality.NCCT, Modality.DWI}, "dwi-unet3d"),

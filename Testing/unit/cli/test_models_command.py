@@ -291,27 +291,61 @@ def test_the_subcommand_starts_without_heavy_imports():
     assert child.stdout.strip() == ""
 
 
-def test_calibrations_are_written_into_the_cards_and_nothing_else_changes(folder, run, monkeypatch):
+def calibrated(calibration):
+    """Return what a calibration finds for one network, with weights of measures."""
+    from ASPECTSLib.scoring.pooled_call import Pool
+    from ASPECTSLib.training.calibrate import Calibrated
+
+    return Calibrated({"danet-cortical": calibration}, Pool(0.1, 0.2, 0.3, -0.4, {"M1": 0.6}), 80)
+
+
+def test_calibrations_are_written_beside_the_networks_and_nothing_else_changes(
+    folder, run, monkeypatch
+):
     pytest.importorskip("torch")
     from ASPECTSLib.inference.calibration import Calibration
+    from ASPECTSLib.scoring.pooled_call import Pool
+    from ASPECTSLib.systems.combined import load_pool
     from ASPECTSLib.training import calibrate
 
     write_model(folder, "danet-cortical")
     weights = (folder / "danet-cortical.safetensors").read_bytes()
     before = json.loads((folder / "danet-cortical.json").read_text())
-    measured = {"danet-cortical": Calibration(1.5, -0.25, {"M1": 0.4})}
+    own = folder / "pools" / "ncct-combined.json"
+    own.parent.mkdir()
+    old = {"intended_use": "research", "patients": 3, "pool": Pool(1.0, 1.0, 1.0, 0.0).as_dict()}
+    own.write_text(json.dumps(old))
+    measured = calibrated(Calibration(1.5, -0.25, {"M1": 0.4}))
     monkeypatch.setattr(calibrate, "calibrate", lambda *_: measured)
     outcome = run("models", "calibrate", "--data", folder)
     assert outcome.exit_code == ExitCode.RESULT, outcome.err
     assert "danet-cortical" in outcome.out
     after = json.loads((folder / "danet-cortical.json").read_text())
-    assert after.pop("calibration") == measured["danet-cortical"].to_json()
+    assert after.pop("calibration") == measured.cards["danet-cortical"].to_json()
     assert after == before
     assert (folder / "danet-cortical.safetensors").read_bytes() == weights
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in folder.rglob("*")} == {
         "danet-cortical.json",
         "danet-cortical.safetensors",
+        "pools",
+        "ncct-combined.json",
     }
+    assert load_pool(own)[0] == measured.pool
+    written = json.loads(own.read_text())
+    assert (written["patients"], written["intended_use"]) == (80, "research")
+
+
+def test_weights_are_written_where_there_were_none(folder, run, monkeypatch):
+    pytest.importorskip("torch")
+    from ASPECTSLib.inference.calibration import Calibration
+    from ASPECTSLib.systems.combined import load_pool
+    from ASPECTSLib.training import calibrate
+
+    write_model(folder, "danet-cortical")
+    measured = calibrated(Calibration())
+    monkeypatch.setattr(calibrate, "calibrate", lambda *_: measured)
+    assert run("models", "calibrate", "--data", folder).exit_code == ExitCode.RESULT
+    assert load_pool()[0] == measured.pool
 
 
 def test_a_card_that_cannot_be_written_stays_as_it_was(folder, run, monkeypatch):
@@ -321,7 +355,7 @@ def test_a_card_that_cannot_be_written_stays_as_it_was(folder, run, monkeypatch)
 
     write_model(folder, "danet-cortical")
     before = (folder / "danet-cortical.json").read_bytes()
-    monkeypatch.setattr(calibrate, "calibrate", lambda *_: {"danet-cortical": Calibration(2.0)})
+    monkeypatch.setattr(calibrate, "calibrate", lambda *_: calibrated(Calibration(2.0)))
 
     def fail(*_arguments):
         raise OSError(28, "No space left on device")

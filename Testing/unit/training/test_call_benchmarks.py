@@ -12,6 +12,7 @@ from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
 from ASPECTSLib.errors import CancelledError, ErrorCode, UsageError
 from ASPECTSLib.inference.asymmetry_inputs import PAIRS
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.scoring.pooled_call import Measures
 from ASPECTSLib.statistics.icc import icc_agreement
 from ASPECTSLib.training import calibrate as calibration
 from ASPECTSLib.training import call_benchmarks, call_cases
@@ -213,18 +214,52 @@ def test_thresholds_leave_nineteen_of_twenty_unaffected_regions_uncalled():
             assert called[~compared.truth[:, column]].mean() < 0.12  # of one side: 0.05 of both
 
 
-def test_the_installed_models_are_asked_without_their_calibration(monkeypatch, answers):
-    seen = []
-    monkeypatch.setattr(calibration, "call_cases", lambda *_: iter(answers.cases))
+@pytest.fixture
+def asked(monkeypatch):
+    """Let networks that are too sure answer for forty heads; tell what they were asked with."""
+    state = SimpleNamespace(models=None, count=40)
+    truths = [affected("left M2", "left I", "right C") if n % 2 else affected() for n in range(40)]
+    generator = np.random.default_rng(8)
+
+    def measure(head, models, infarct):
+        state.models = models
+        assert infarct == "infarct"
+        truth = truths[head.number]
+        sure = 4.0 * (generator.normal(-1.0, 1.0, len(REGIONS)) + 2.0 * truth)
+        shares = generator.uniform(0.0, 0.2, len(REGIONS)) + 0.3 * truth
+        drops_hu = generator.normal(0.0, 1.0, len(REGIONS)) + truth
+        return Measures(drops_hu, shares, 1 / (1 + np.exp(-sure)))
+
+    def cases(*_):
+        for number in range(state.count):
+            head = SimpleNamespace(number=number, **vars(HEAD))
+            yield CallCase(number, truths[number], head)
+
+    tasks = dict(zip(DANET, PAIRS, strict=True))
+    card = SimpleNamespace
+    monkeypatch.setattr(calibration, "call_cases", cases)
     monkeypatch.setattr(calibration, "find_model", lambda name: name)
     monkeypatch.setattr(
-        calibration, "_uncalibrated", lambda name: SimpleNamespace(card=SimpleNamespace(task=name))
-    )
-    monkeypatch.setattr(
         calibration,
-        "compare_calls",
-        lambda *a: seen.append(a) or SimpleNamespace(methods={"ncct-danet": Compared()}),
+        "_uncalibrated",
+        lambda name: SimpleNamespace(name=name, card=card(task=tasks.get(name, "other"))),
     )
-    with pytest.raises(UsageError, match="at least 10 patients with a score, got 0"):
+    monkeypatch.setattr(calibration, "segment_infarct", lambda *_: "infarct")
+    monkeypatch.setattr(calibration, "measures_of", measure)
+    return state
+
+
+def test_networks_and_weights_are_calibrated_on_the_same_patients(asked):
+    found = calibration.calibrate(Path("anywhere"), Progress())
+    assert set(found.cards) == set(DANET)
+    assert found.patients == 40
+    assert all(one.temperature > 1.5 for one in found.cards.values())  # they were too sure
+    assert set(found.pool.threshold) == {code.value for code in RegionCode}
+    assert min(found.pool.density, found.pool.coverage, found.pool.asymmetry) > 0.05
+    assert sorted(asked.models) == sorted((*DANET, "ncct-infarct"))
+
+
+def test_too_few_patients_with_a_score_are_no_calibration(asked):
+    asked.count = 9
+    with pytest.raises(UsageError, match="at least 10 patients with a score, got 9"):
         calibration.calibrate(Path("anywhere"), Progress())
-    assert sorted(seen[0][2]) == sorted(DANET)

@@ -1,0 +1,77 @@
+"""Weights of measures that are called together, found on patients whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ASPECTSLib.atlas.regions import REGIONS, RegionCode
+from ASPECTSLib.scoring.pooled_call import Measures, Pool
+from ASPECTSLib.statistics.calibration import fit_logistic
+from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule, region_thresholds
+
+RULE = ThresholdRule(Aim.YOUDEN, minimum_specificity=0.97, least_patients=20)
+"""A healthy side loses a third of a point on average. Regions that fewer than twenty patients have affected take the
+threshold of all regions: on a dozen patients, a region's own is chance."""
+
+_DECIMALS = 4
+
+
+def pool_of(measured: Sequence[Measures], truth: NDArray[np.bool_]) -> Pool:
+    """Return the pool of measures in which each has the same say.
+
+    Each measure alone is made into log odds by a logistic curve, these are averaged, and the mean is calibrated by one
+    more curve. Weights that were fitted to all three at once would be those of synthetic patients, of whom networks
+    know more than of real ones.
+
+    Parameters
+    ----------
+    measured
+        Of each patient: neither trained on nor reported on.
+    truth
+        Which regions are affected, shape (patients, 20).
+
+    Raises
+    ------
+    InputRefusedError
+        COHORT_INVALID if nothing or everything is affected, or a measure says the same of all.
+    """
+    inputs = np.stack([one.inputs for one in measured])
+    seen = np.isfinite(inputs).all(axis=2)
+    values, affected = inputs[seen], truth[seen]
+    curves = [fit_logistic(column, affected) for column in values.T]
+    mean = np.mean(
+        [
+            column / curve.temperature + curve.offset
+            for column, curve in zip(values.T, curves, strict=True)
+        ],
+        axis=0,
+    )
+    last = fit_logistic(mean, affected)
+    share = 1.0 / (len(curves) * last.temperature)
+    weights = [_rounded(share / curve.temperature) for curve in curves]
+    offset = share * sum(curve.offset for curve in curves) + last.offset
+    pool = Pool(*weights, _rounded(offset))
+    said = np.nan_to_num(np.stack([pool.probability(one) for one in measured]))
+    return Pool(*weights, _rounded(offset), _thresholds(said, truth))
+
+
+def _thresholds(said: NDArray[np.float64], truth: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the threshold of each region, both sides together."""
+    both_sides = [
+        np.stack(
+            [table[:, [r.code is code for r in REGIONS]].ravel() for code in RegionCode], axis=1
+        )
+        for table in (said, truth)
+    ]
+    found = region_thresholds(*both_sides, RULE)
+    return {
+        code.value: float(np.clip(_rounded(one.cutoff), 1e-4, 1 - 1e-4))
+        for code, one in zip(RegionCode, found, strict=True)
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), _DECIMALS)
