@@ -74,9 +74,9 @@ METHODS = (
         NCCT_COMBINED,
         "ncct-combined: density, infarct and asymmetry of each region together",
         (Modality.NCCT,),
-        reason="ncct-combined is taken for head CT: of all methods it tells affected regions best, those of synthetic "
-        "patients and of the few real scans with a reading, and it shows the infarct; see the README under 'How well "
-        "it works'.",
+        reason="ncct-combined is taken for head CT: on synthetic patients it tells affected regions as well as the "
+        "best of the three methods that it weighs, on the few real scans with a reading better than each, and it shows the "
+        "infarct; see the README under 'How well it works'.",
         packages=("torch", "monai"),
     ),
     Method(

@@ -13,9 +13,9 @@ from ASPECTSLib.statistics.calibration import fit_logistic
 from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule, region_thresholds
 
 RULE = ThresholdRule(Aim.YOUDEN, minimum_specificity=0.96, least_patients=25)
-"""Of 0.95, 0.955, 0.96, 0.965 and 0.97, the scores of the patients that it is calibrated on are nearest to the true ones
-on average (bias -0.06). Regions that are affected fewer than 25 times among them take the threshold of all regions: on
-a dozen patients, one of their own is chance."""
+"""Of 0.95, 0.955, 0.96, 0.965 and 0.97, the scores of the patients that it is calibrated on are nearest to the true
+ones on average. Regions that are affected fewer than 25 times among them take the threshold of all regions: on a dozen
+patients, one of their own is chance."""
 
 _DECIMALS = 4
 

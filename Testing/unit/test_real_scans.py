@@ -6,6 +6,8 @@ losing what was reached, they do not measure accuracy.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from reference_cases import load_reference_cases
@@ -23,12 +25,30 @@ def cases(shared_data):
     return {case.name: case for case in load_reference_cases(shared_data)}
 
 
+@pytest.fixture(scope="module")
+def scored():
+    """Return what scores a scan by the method of choice, each once."""
+    return functools.cache(lambda path: score_study(read_scan(path)))
+
+
 @pytest.mark.parametrize(("name", "side"), [("sub001", "right"), ("sub002", "left")])
-def test_scan_as_taken_is_scored_on_the_side_and_within_two_points_of_the_reader(cases, name, side):
+def test_scan_as_taken_is_scored_on_the_side_and_within_a_point_of_the_reader(
+    cases, scored, name, side
+):
     case = cases[name]
-    aspects = score_study(read_scan(case.scan_path)).result.aspects
+    aspects = scored(case.scan_path).result.aspects
     assert aspects.side == side
-    assert abs(aspects.score - (10 - len(case.affected))) <= 2
+    assert abs(aspects.score - (10 - len(case.affected))) <= 1
+
+
+def test_nine_of_ten_regions_are_called_as_by_the_reader(cases, scored):
+    right = [
+        info.affected == (label in case.affected)
+        for case in cases.values()
+        for label, info in enumerate(scored(case.scan_path).result.regions, start=1)
+    ]
+    assert len(right) == 40
+    assert sum(right) >= 36
 
 
 @pytest.mark.parametrize("name", ["sub001", "sub002"])
@@ -52,30 +72,30 @@ def test_registered_regions_of_the_infarcts_side_overlap_as_those_of_the_healthy
 
 
 @pytest.mark.parametrize("folder", ["ct-normal", "ct-gantry-tilt", "ct-and-dwi"])
-def test_dicom_folder_is_scored_with_an_atlas_that_fits(shared_data, folder):
-    result = score_study(read_scan(shared_data / "dicom" / folder)).result
+def test_dicom_folder_is_scored_with_an_atlas_that_fits(shared_data, scored, folder):
+    result = scored(shared_data / "dicom" / folder).result
     assert not result.quality.abstained
     assert result.quality.registration["brain_dice"] > 0.92
 
 
-def test_unremarkable_head_has_at_most_one_affected_region(shared_data):
-    aspects = score_study(read_scan(shared_data / "dicom" / "ct-normal")).result.aspects
-    assert aspects.score >= 9
+@pytest.mark.parametrize("folder", ["ct-normal", "ct-gantry-tilt"])
+def test_unremarkable_head_has_at_most_one_affected_region(shared_data, scored, folder):
+    assert scored(shared_data / "dicom" / folder).result.aspects.score >= 9
 
 
-def test_infarct_of_the_left_middle_cerebral_artery_is_found_in_a_stripped_scan(shared_data):
-    path = shared_data / "ncct" / "mca-infarct-mni" / "NCCT_brain.nii.gz"
-    result = score_study(read_scan(path)).result
+def test_infarct_of_the_left_middle_cerebral_artery_is_found_in_a_stripped_scan(
+    shared_data, scored
+):
+    result = scored(shared_data / "ncct" / "mca-infarct-mni" / "NCCT_brain.nii.gz").result
     called = {info.region for info in result.regions if info.affected and info.side == "left"}
     assert result.aspects.side == "left"
-    assert {"L", "I"} <= called
+    assert {"C", "L", "I"} <= called
 
 
-def test_label_map_of_a_real_scan_is_as_large_as_the_scan_and_holds_all_regions(cases):
-    case = cases["sub002"]
-    scan = read_scan(case.scan_path)
-    regions = score_study(scan).images.regions
-    assert regions.array.shape == scan.volume.array.shape
+def test_label_map_of_a_real_scan_is_as_large_as_the_scan_and_holds_all_regions(cases, scored):
+    path = cases["sub002"].scan_path
+    regions = scored(path).images.regions
+    assert regions.array.shape == read_scan(path).volume.array.shape
     assert np.array_equal(np.unique(regions.array), np.arange(21))
 
 

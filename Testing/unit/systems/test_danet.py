@@ -75,11 +75,13 @@ def known_model(name, thresholds):
     return SimpleNamespace(name=name, card=card)
 
 
-@pytest.fixture(autouse=True)
-def known_networks(monkeypatch):
-    monkeypatch.setattr(registry, "find_model", lambda name: known_model(name, {"M2": THRESHOLD}))
-    monkeypatch.setattr(registry, "find_optional_model", lambda _name: None)
-    monkeypatch.setattr(registry, "load_network", lambda _model: Darker())
+@pytest.fixture(scope="module", autouse=True)
+def known_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "find_model", lambda name: known_model(name, {"M2": THRESHOLD}))
+        patch.setattr(registry, "find_optional_model", lambda _name: None)
+        patch.setattr(registry, "load_network", lambda _model: Darker())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def scan(small_scan):
     return Scan(small_scan, ("small.nii.gz",))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def study(scan):
     return score_study(scan, OPTIONS)
 

@@ -41,21 +41,24 @@ def _from_left(volume):
     return 0.0 if volume.affine[0, 0] < 0 else volume.size[0] - 1.0
 
 
-@pytest.fixture(autouse=True)
-def known_network(monkeypatch):
-    def predict(_network, _volume, brain, _midplane, pixels):
-        assert pixels == Pixels(1.6, 128)
-        volume, inside = brain, ball(brain)
-        return PredictedInfarct(
-            volume.with_array(inside), volume.with_array(0.9 * inside.astype(np.float32))
-        )
+def predict(_network, _volume, brain, _midplane, pixels):
+    assert pixels == Pixels(1.6, 128)
+    volume, inside = brain, ball(brain)
+    return PredictedInfarct(
+        volume.with_array(inside), volume.with_array(0.9 * inside.astype(np.float32))
+    )
 
+
+@pytest.fixture(scope="module", autouse=True)
+def known_network():
     grid = {"spacing_mm": [1.6, 1.6, 5.0], "shape_kji": [8, 128, 128]}
     card = SimpleNamespace(sha256="0" * 64, input=grid)
-    monkeypatch.setattr(registry, "find_model", lambda n: SimpleNamespace(name=n, card=card))
-    monkeypatch.setattr(registry, "find_optional_model", lambda _name: None)
-    monkeypatch.setattr(registry, "load_network", lambda _model: None)
-    monkeypatch.setattr(slices, "predict_ncct_infarct", predict)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "find_model", lambda n: SimpleNamespace(name=n, card=card))
+        patch.setattr(registry, "find_optional_model", lambda _name: None)
+        patch.setattr(registry, "load_network", lambda _model: None)
+        patch.setattr(slices, "predict_ncct_infarct", predict)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def scan(small_scan):
     return Scan(small_scan, ("small.nii.gz",))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def study(scan):
     return score_study(scan, OPTIONS)
 
