@@ -1,6 +1,6 @@
 """The methods on NCCT in one table: region calls and scores of synthetic patients, in the form of the DA-Net paper.
 
-    python Testing/benchmarks/ncct_calls.py DATA [--methods classical,ncct-danet,ncct-unet] [--figure PNG]
+    python Testing/benchmarks/ncct_calls.py DATA [--methods classical,ncct-combined] [--figure PNG]
 
 DATA is the folder with the public data. Patients are those of the benchmark `synthetic-calls`: 100 with infarct and 100
 without, of anatomies that no recipe trains on. Prints table 1 of Cao 2022 (doi:10.1002/hbm.25845) for each method,
