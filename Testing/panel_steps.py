@@ -272,8 +272,14 @@ def let_time_pass(application: Any, seconds: float) -> None:
         time.sleep(0.01)
 
 
-def score_and_wait(widget: Any, wait_until: Callable[..., None], timeout_s: float = 90.0) -> None:
-    """Press Score and wait until there is a result or a complaint."""
+def score_and_wait(
+    widget: Any,
+    wait_until: Callable[..., None],
+    timeout_s: float = 90.0,
+    method: str = "classical",
+) -> None:
+    """Press Score and wait until there is a result or a complaint; by the quickest method when none is named."""
+    widget.ui.methodSelector.currentText = method
     widget.ui.scoreButton.click()
     assert is_running(widget), widget.ui.messageLabel.text
     wait_until(lambda: not is_running(widget), timeout_s)

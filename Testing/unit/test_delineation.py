@@ -145,7 +145,8 @@ def test_mirrored_scan_gives_mirrored_regions_of_the_registration(head, atlas, r
 
 def test_regions_that_disagree_are_warned_of(synthetic_patient, registered, predicted):
     predicted(registered.labels.with_array(np.roll(registered.labels.array, 30, axis=1)))
-    quality = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",))).result.quality
+    scan = Scan(synthetic_patient.scan, ("scan.nii.gz",))
+    quality = score_study(scan, ScoreOptions(method="classical")).result.quality
     assert quality.registration["agreement"] < MIN_AGREEMENT
     assert "REGIONS_DISAGREE" in [warning.code for warning in quality.warnings]
 
@@ -178,13 +179,14 @@ def test_networks_that_are_asked_for_by_name_are_taken_as_they_are(
 
 def test_the_result_names_the_networks(synthetic_patient, registered, predicted):
     predicted(registered.labels)
-    method = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",))).result.method
+    scan = Scan(synthetic_patient.scan, ("scan.nii.gz",))
+    method = score_study(scan, ScoreOptions(method="classical")).result.method
     assert method.options["regions"] == "network"
     named = {model.name: model.sha256 for model in method.models}
     assert named["regions-coarse"] == named["regions-fine"] == SHA256
 
 
 def test_the_result_says_where_its_regions_come_from(synthetic_patient):
-    options = ScoreOptions(regions=RegionSource.REGISTRATION)
+    options = ScoreOptions(method="classical", regions=RegionSource.REGISTRATION)
     result = score_study(Scan(synthetic_patient.scan, ("scan.nii.gz",)), options).result
     assert result.method.options["regions"] == "registration"

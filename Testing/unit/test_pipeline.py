@@ -41,7 +41,7 @@ STAGES = (
     "regions by network",
     "key slices by network",
     "scoring",
-    "infarct",
+    "infarct and asymmetry",
 )
 WRITING_STAGES = ("picture", "writing")
 AXIS_ORDERS = [

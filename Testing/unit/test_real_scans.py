@@ -54,7 +54,8 @@ def test_nine_of_ten_regions_are_called_as_by_the_reader(cases, scored):
 @pytest.mark.parametrize("name", ["sub001", "sub002"])
 def test_mapped_regions_overlap_the_reference_regions(cases, name):
     case = cases[name]
-    regions = score_study(read_scan(case.aligned_path)).images.regions
+    options = ScoreOptions(method="classical")
+    regions = score_study(read_scan(case.aligned_path), options).images.regions
     scores = region_dice(canonicalize(regions).volume.array, case.regions)
     assert scores.mean() >= 0.72
     assert scores.min() >= 0.40
@@ -103,7 +104,6 @@ def test_label_map_of_a_real_scan_is_as_large_as_the_scan_and_holds_all_regions(
     ("scan", "side", "lowest", "highest", "found"),
     [
         ("ncct/mca-infarct-mni/NCCT_brain.nii.gz", "left", 0, 6, {"C", "L", "I"}),
-        ("ncct/ct-aspects/sub002/im.nii.gz", "left", 5, 7, {"L", "I"}),
         ("dicom/ct-normal", None, 9, 10, set()),
     ],
 )

@@ -16,7 +16,6 @@ from panel_steps import (
     load_scan,
     region,
     score_and_wait,
-    score_on_command_line,
     study_in_scene,
 )
 from scipy.spatial.transform import Rotation
@@ -25,12 +24,6 @@ from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.geometry import Volume, apply_affine
 
 MOST_SHIFT_MM = 4.0  # of the middle of a region, of which the smallest is 8 mm thick
-
-
-@pytest.fixture(scope="module")
-def scored_folder(scan_path, tmp_path_factory):
-    """Return what the command line makes of the scan by the method that the panel takes, too."""
-    return score_on_command_line(scan_path, tmp_path_factory.mktemp("auto") / "result")
 
 
 @pytest.fixture

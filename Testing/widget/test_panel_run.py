@@ -21,7 +21,7 @@ from panel_steps import (
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode
 
-LONGEST_GAP_S = 1.0  # half a second alone; other programs may want the cores too
+LONGEST_GAP_S = 2.0  # half a second alone; other programs may want the cores too
 CALLED = {("I", "left"), ("L", "left"), ("M2", "left"), ("IC", "left")}
 """The last of them wrongly: it is thin, and lies between two that are affected."""
 
@@ -192,6 +192,7 @@ def test_result_of_a_scan_that_is_no_longer_chosen_is_announced_only(
 
     first = load_scan(scan_path)
     choose(panel, first)
+    panel.ui.methodSelector.currentText = "classical"
     panel.ui.scoreButton.click()
     second = add_scan(scan, "another")
     choose(panel, second)

@@ -120,6 +120,6 @@ def test_a_changed_result_is_not_replaced_from_the_console_without_saying_so(pan
 
     click_switch(panel, "M3 left")
     with pytest.raises(ScoringError) as caught:
-        panel.logic.score(scored)
+        panel.logic.score(scored, "classical")
     assert caught.value.failure.code == "RESULT_EDITED"
-    assert panel.logic.score(scored, replaceEdited=True).is_edited is False
+    assert panel.logic.score(scored, "classical", replaceEdited=True).is_edited is False

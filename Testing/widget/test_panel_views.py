@@ -266,6 +266,7 @@ def test_result_that_arrives_after_the_module_was_left_changes_no_view(
     from ASPECTSSlicer.results import findResult
 
     choose(panel, volume := load_scan(scan_path))
+    panel.ui.methodSelector.currentText = "classical"
     panel.ui.scoreButton.click()
     slicer_standins.leave(panel)
     volume.GetDisplayNode().SetAutoWindowLevel(False)

@@ -64,7 +64,7 @@ def test_a_scored_scan_has_all_its_files(scored):
 
 def test_the_result_holds_the_score_and_names_the_files(scored):
     result = StudyResult.from_json((scored[3] / "result.json").read_text(encoding="utf-8"))
-    assert (result.aspects.score, result.aspects.side) == (7, "left")
+    assert (result.aspects.score, result.aspects.side) == (6, "left")
     assert result.input.files == ("small.nii.gz",)
     assert result.input.age_years == 71.0
     assert {name for name in result.outputs.values() if name} == FILES - {"result.json"}
