@@ -47,9 +47,7 @@ WRITING_STAGES = ("picture", "writing")
 AXIS_ORDERS = [
     ((0, 1, 2), (False, True, True)),  # as scanners store axial slices
     ((0, 1, 2), (True, False, False)),  # the same from head to foot
-    ((0, 2, 1), (False, False, False)),
     ((1, 0, 2), (True, True, False)),
-    ((2, 1, 0), (False, False, True)),
     ((1, 2, 0), (True, True, True)),
 ]
 
