@@ -218,10 +218,9 @@ class ASPECTSTest(ScriptedLoadableModuleTest):
         """The child process finds the three infarcted regions of the synthetic patient."""
         result = ASPECTSLogic().score(loadSample(slicer.mrmlScene))
         affected = {(info.region, info.side) for info in result.regions if info.affected}
-        self.assertLessEqual({("I", "left"), ("L", "left"), ("M2", "left")}, affected)
-        self.assertLessEqual(
-            len(affected), 4
-        )  # IC, a few voxels between two of them, may be called
+        infarcted = {("I", "left"), ("L", "left"), ("M2", "left")}
+        calledWrongly = {("IC", "left")}  # a few voxels between two of them
+        self.assertEqual(affected, infarcted | calledWrongly)
 
     def test_volumeOfAirIsRefusedWithACode(self) -> None:
         """A volume without a head comes back refused, and the scene stays as it was."""

@@ -21,14 +21,14 @@ from ASPECTSLib.methods import NCCT_DANET
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.pooled_call import Measures, Pool, read_pool
 from ASPECTSLib.statistics.calibration import fit_logistic, logits_of
-from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule, region_thresholds
+from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule
 from ASPECTSLib.systems.combined import COMBINED_MODELS, POOL, measures_of
 from ASPECTSLib.systems.danet import DANET_MODELS
 from ASPECTSLib.systems.head_ct import HeadCt
 from ASPECTSLib.systems.slices import INFARCT_MODEL, segment_infarct
 from ASPECTSLib.training.call_benchmarks import Compared, compare
 from ASPECTSLib.training.call_cases import CallPatients, RegionCalls, call_cases
-from ASPECTSLib.training.pooling import pool_of
+from ASPECTSLib.training.pooling import pool_of, thresholds_of
 from ASPECTSLib.training.tasks import VALIDATION
 
 PATIENTS = CallPatients(infarcted=60, healthy=20, stream=VALIDATION, seed=2026)
@@ -107,15 +107,11 @@ def calibration_of(found: Compared, task: str) -> Calibration:
     chosen = [region.code in codes for region in REGIONS]
     truth, logits = found.truth[:, chosen], logits_of(found.probability[:, chosen])
     curve = fit_logistic(logits.ravel(), truth.ravel())
-    both_sides = [
-        np.stack([table[:, [r.code is code for r in REGIONS]].ravel() for code in codes], axis=1)
-        for table in (curve.probabilities(logits_of(found.probability)), found.truth)
-    ]
-    thresholds = region_thresholds(*both_sides, RULE)
+    said = curve.probabilities(logits_of(found.probability))
     return Calibration(
         round(curve.temperature, 4),
         round(curve.offset, 4),
-        {code.value: _rounded(t.cutoff) for code, t in zip(codes, thresholds, strict=True)},
+        thresholds_of(said, found.truth, codes, RULE),
     )
 
 
@@ -180,7 +176,3 @@ def _calibrated(measures: Measures, by_task: Mapping[str, Calibration]) -> Measu
 
 def _uncalibrated(model: ModelFile) -> ModelFile:
     return replace(model, card=replace(model.card, calibration=None))
-
-
-def _rounded(threshold: float) -> float:
-    return float(np.clip(round(threshold, 4), 1e-4, 1 - 1e-4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from ASPECTSLib.statistics.calibration import fit_logistic
 from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule, region_thresholds
 
 RULE = ThresholdRule(Aim.YOUDEN, minimum_specificity=0.96, least_patients=25)
-"""Of 0.95, 0.955, 0.96, 0.965 and 0.97, the scores of the patients that it is calibrated on are nearest to the true
+"""Of 0.955, 0.96 and 0.965, the scores of the patients that it is calibrated on are nearest to the true
 ones on average. Regions that are affected fewer than 25 times among them take the threshold of all regions: on a dozen
 patients, one of their own is chance."""
 
@@ -56,21 +57,36 @@ def pool_of(measured: Sequence[Measures], truth: NDArray[np.bool_]) -> Pool:
     offset = share * sum(curve.offset for curve in curves) + last.offset
     pool = Pool(*weights, _rounded(offset))
     said = np.nan_to_num(np.stack([pool.probability(one) for one in measured]))
-    return Pool(*weights, _rounded(offset), _thresholds(said, truth))
+    return replace(pool, threshold=thresholds_of(said, truth, tuple(RegionCode), RULE))
 
 
-def _thresholds(said: NDArray[np.float64], truth: NDArray[np.bool_]) -> dict[str, float]:
-    """Return the threshold of each region, both sides together."""
+def thresholds_of(
+    said: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    codes: Sequence[RegionCode],
+    rule: ThresholdRule,
+) -> dict[str, float]:
+    """Return the threshold of each region by its code, both sides together, rounded as files hold it.
+
+    Parameters
+    ----------
+    said
+        Probability of being affected, shape (patients, 20).
+    truth
+        Whether it is, of the same shape.
+    codes
+        The regions that thresholds are chosen for.
+    rule
+        How.
+    """
     both_sides = [
-        np.stack(
-            [table[:, [r.code is code for r in REGIONS]].ravel() for code in RegionCode], axis=1
-        )
+        np.stack([table[:, [r.code is code for r in REGIONS]].ravel() for code in codes], axis=1)
         for table in (said, truth)
     ]
-    found = region_thresholds(*both_sides, RULE)
+    found = region_thresholds(*both_sides, rule)
     return {
         code.value: float(np.clip(_rounded(one.cutoff), 1e-4, 1 - 1e-4))
-        for code, one in zip(RegionCode, found, strict=True)
+        for code, one in zip(codes, found, strict=True)
     }
 
 
