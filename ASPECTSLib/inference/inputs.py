@@ -43,6 +43,8 @@ _PITCH_DEG = (
 )
 _PRIOR_SIGMA_MM = 4.0  # of what people differ after an affine fit
 _REGISTERED_SIGMA_MM = 2.0  # of what is left of that after a deformable one
+_IN_POSE, _DEFORMED = 0.4, 0.8
+"""Weights of the logarithms of both. They know of the same atlas, so that a plain sum would be too sure."""
 _POSE_SIGMA_MM = 12.0
 _PRIOR_FLOOR = 1e-3  # nothing is impossible
 _FOREGROUND_HU = 1.0  # above air, also in scans clipped at 0 HU
@@ -190,12 +192,15 @@ class RegionPrior:
         float32, shape (22, k, j, i) on the coarse network's grid: the same, and last the rest of the brain.
     centres_mm, volumes_ml
         Of the regions in the atlas, shapes (20, 3) and (20,).
+    atlas
+        That the prior is of.
     """
 
     log_probability: NDArray[np.float32]
     head_log_probability: NDArray[np.float32]
     centres_mm: NDArray[np.float64]
     volumes_ml: NDArray[np.float64]
+    atlas: Atlas
 
 
 def region_prior(atlas: Atlas) -> RegionPrior:
@@ -210,24 +215,28 @@ def region_prior(atlas: Atlas) -> RegionPrior:
         Tissues and regions in MNI152 space.
     """
     centres, volumes = label_centres(atlas.regions, len(REGIONS))
-    return RegionPrior(_fine_prior(atlas), _head_prior(atlas), centres, volumes)
+    return RegionPrior(_fine_prior(atlas), _head_prior(atlas), centres, volumes, atlas)
 
 
-def registered_prior(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logarithms of the prior probabilities that regions give which a registration brought to a patient.
+def registered_prior(labels: NDArray[np.uint8], prior: RegionPrior) -> NDArray[np.float32]:
+    """Return what is known beforehand of a scan to which an atlas was deformed.
 
     Parameters
     ----------
     labels
-        Regions on the fine network's grid, 0 to 20, shape `REGION_SHAPE`.
+        Regions of the deformed atlas on the fine network's grid, 0 to 20, shape `REGION_SHAPE`.
+    prior
+        Of the atlas: in the pose of the head alone, which has its say where the registration is wrong.
 
     Returns
     -------
     numpy.ndarray
-        float32, shape (21, k, j, i), as `RegionPrior.log_probability`, but less blurred.
+        float32, shape (21, k, j, i): weighted sum of logarithms of probabilities, as `RegionPrior.log_probability`, not
+        scaled to add up to one.
     """
     sigma = _REGISTERED_SIGMA_MM / np.array(REGION_SPACING_MM[::-1])
-    return _log_probability(labels, len(REGIONS) + 1, sigma)
+    deformed = _log_probability(labels, len(REGIONS) + 1, sigma)
+    return _IN_POSE * prior.log_probability + _DEFORMED * deformed
 
 
 def _fine_prior(atlas: Atlas) -> NDArray[np.float32]:
@@ -265,7 +274,7 @@ def fine_channels(
 ) -> NDArray[np.float32]:
     """Return the input of the fine network: image, coordinates and prior; shape (25, k, j, i).
 
-    The prior is that of a `RegionPrior`, or 0 where none is to be added to what the network sees.
+    The prior is that of a `RegionPrior`, or of `registered_prior`.
     """
     return np.concatenate((with_coordinates(image), log_probability))
 

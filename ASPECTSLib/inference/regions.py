@@ -30,11 +30,6 @@ from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.components import largest_component
 
-_SEEN, _IN_POSE, _DEFORMED = 0.4, 0.4, 0.8
-"""Weights of three logarithms of probabilities: what the network sees in the image, the atlas in the pose of the head,
-and the atlas deformed to it. Two of them know of the same atlas and all three of the same image, so that their plain
-sum would be too sure. Chosen on synthetic heads of anatomies that were not trained on; see decision 11."""
-
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
 _OTHER_SIDE = swap_sides(np.arange(len(REGIONS) + 1, dtype=np.uint8))
@@ -90,8 +85,8 @@ def predict_regions(
 ) -> PredictedRegions:
     """Find the twenty regions.
 
-    The fine network is asked in the pose of the head, and again in the pose that its own regions have, there for the
-    mirror image, too. What it sees is weighed against the regions of the atlas, in that pose and as deformed.
+    The fine network is asked in the pose of the head, with the atlas in that pose as its prior, and again in the pose
+    that its own regions have, there with the deformed atlas and for the mirror image, too.
 
     Parameters
     ----------
@@ -120,33 +115,35 @@ def predict_regions(
     if networks.coarse is not None:
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
     grid = region_grid(scan_from_atlas)
-    seen = _seen(networks.fine, on_grid(image, grid))
-    scan_from_atlas = _refined(_largest_only(seen + prior.log_probability), grid, prior)
+    unaided = _largest_only(_ask(networks.fine, on_grid(image, grid), prior.log_probability))
+    scan_from_atlas = _refined(unaided, grid, prior)
     posed = region_grid(scan_from_atlas)
-    seen = _seen_from_both_sides(networks.fine, on_grid(image, posed))
-    unaided = _largest_only(seen + prior.log_probability).argmax(axis=0).astype(np.uint8)
-    deformed = registered.regions_on(posed)
-    scores = (
-        _SEEN * seen + _IN_POSE * prior.log_probability + _DEFORMED * registered_prior(deformed)
+    beforehand = registered_prior(registered.regions_on(posed), prior)
+    answer = _ask_from_both_sides(networks.fine, on_grid(image, posed), beforehand)
+    labels, certainty = labels_on_scan(_largest_only(answer), posed, mask)
+    return PredictedRegions(
+        labels,
+        scan_from_atlas,
+        certainty,
+        unaided.argmax(axis=0).astype(np.uint8),
+        registered.regions_on(grid),
     )
-    labels, certainty = labels_on_scan(_largest_only(scores), posed, mask)
-    return PredictedRegions(labels, scan_from_atlas, certainty, unaided, deformed)
 
 
-def _seen(fine: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the fine network sees without a prior, on its grid: logarithms of how likely each label is.
-
-    A `PriorVBNet` adds the prior to its output, so that without one it gives what the image alone says.
-    """
-    nothing_known = np.zeros((len(REGIONS) + 1, *image.shape), np.float32)
-    return logits(fine, fine_channels(image, nothing_known))
+def _ask(
+    fine: nn.Module, image: NDArray[np.float32], beforehand: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the logits of the regions on the fine network's grid, from the logarithms of the prior."""
+    return logits(fine, fine_channels(image, beforehand))
 
 
-def _seen_from_both_sides(fine: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of what the network sees in an image and in its mirror image."""
-    seen = _seen(fine, image)
-    mirrored = _seen(fine, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
-    return (seen + mirrored[_OTHER_SIDE]) / 2
+def _ask_from_both_sides(
+    fine: nn.Module, image: NDArray[np.float32], beforehand: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the mean of the answers for an image and for its mirror image."""
+    direct = _ask(fine, image, beforehand)
+    mirrored = _ask(fine, image[..., ::-1], beforehand[_OTHER_SIDE][..., ::-1])
+    return (direct + mirrored[_OTHER_SIDE][..., ::-1]) / 2
 
 
 def find_pose(

@@ -1,4 +1,4 @@
-"""VB-Net that corrects what is known beforehand: logarithms of prior probabilities are added to its output."""
+"""VB-Net that corrects what is known beforehand: it sees prior probabilities, and adds to their logarithms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class PriorVBNet(VBNet):
     """Segment with VB-Net, starting from an atlas.
 
     Bayes' rule in logarithms: the network gives the evidence of the image, the last channels of the input the prior of
-    an atlas in the same pose. So it need not learn where regions lie, but only how a patient differs.
+    an atlas in the same place. So it need not learn where regions lie, but only how a patient differs. It sees the
+    prior, too, and can learn in what places that is mostly wrong.
 
     Parameters
     ----------
@@ -43,8 +44,7 @@ class PriorVBNet(VBNet):
         check_counts("channels", (in_channels, out_channels), lowest=1)
         expected = f"more input channels than the {out_channels} of the prior"
         require(in_channels > out_channels, expected, in_channels)
-        image = in_channels - out_channels
-        super().__init__(image, out_channels, widths, planar_stages, blocks, bottleneck)
+        super().__init__(in_channels, out_channels, widths, planar_stages, blocks, bottleneck)
         self.prior_channels = out_channels
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -65,5 +65,4 @@ class PriorVBNet(VBNet):
         UsageError
             MODEL_MISMATCH if the shape is another.
         """
-        seen, prior = image[:, : -self.prior_channels], image[:, -self.prior_channels :]
-        return super().forward(seen) + prior
+        return super().forward(image) + image[:, -self.prior_channels :]

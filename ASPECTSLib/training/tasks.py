@@ -77,6 +77,8 @@ class PatientRecipe:
         Share of the healthy ones of these that are trained on with an infarct painted into one side.
     pixel_mm
         Of networks of slices, the pixels that they see; 0 leaves them to the task.
+    registered
+        Of the task `regions-fine`, the share of the looks that begin with the atlas as it is deformed to the patient.
 
     Raises
     ------
@@ -105,6 +107,7 @@ class PatientRecipe:
     patch_region: bool = PatchSpec.shows_region
     painted: float = 0.0
     pixel_mm: float = 0.0
+    registered: float = 0.0
 
     def __post_init__(self) -> None:
         known = [modality.value for modality in MAIN_IMAGE]
@@ -140,6 +143,7 @@ class PatientRecipe:
         _check(0.0 <= self.painted <= 1.0, "painted", "0 to 1", self.painted)
         pixel_mm = self.pixel_mm
         _check(pixel_mm == 0.0 or 0.4 <= pixel_mm <= 4.0, "pixel_mm", "0, or 0.4 to 4", pixel_mm)
+        _check(0.0 <= self.registered <= 1.0, "registered", "0 to 1", self.registered)
         _ = self.patches
 
     @property
@@ -218,7 +222,8 @@ def view_as(task: str, data: PatientRecipe) -> View:
     UsageError
         RECIPE_INVALID if there is no such task.
     """
-    return view_of(task).cut_as(data.patches).with_pixels(data.pixel_mm)
+    view = view_of(task).registering(data.registered)
+    return view.cut_as(data.patches).with_pixels(data.pixel_mm)
 
 
 def parse_data(table: Mapping[str, Any]) -> PatientRecipe:

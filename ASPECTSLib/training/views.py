@@ -26,6 +26,7 @@ from ASPECTSLib.inference.inputs import (
     intensities,
     on_grid,
     region_grid,
+    registered_prior,
 )
 from ASPECTSLib.inference.slice_finder_inputs import WINDOWS_HU
 from ASPECTSLib.inference.slice_inputs import (
@@ -41,6 +42,7 @@ from ASPECTSLib.training.asymmetry_loss import called_rightly
 from ASPECTSLib.training.asymmetry_view import look_at_pair
 from ASPECTSLib.training.infarct_view import look_at_infarct
 from ASPECTSLib.training.labelled import Labelled
+from ASPECTSLib.training.registered import registered_atlas
 from ASPECTSLib.training.slice_finder_view import look_at_slices, nearness
 from ASPECTSLib.training.slice_views import look_at_infarct_slices, look_at_region_slices
 from ASPECTSLib.training.validation import Measure, dice_by_class
@@ -73,6 +75,8 @@ class View:
         an infarct is painted.
     pixels, of_pixels
         Of networks of slices: what they see, and what makes the view for others.
+    of_registered
+        Makes the view in which a share of the looks begins with the deformed atlas, where the task begins with one.
     """
 
     channels: int
@@ -83,6 +87,7 @@ class View:
     of_patches: Callable[[PatchSpec, float], View] | None = None
     pixels: Pixels | None = None
     of_pixels: Callable[[Pixels], View] | None = None
+    of_registered: Callable[[float], View] | None = None
 
     def cut_as(self, patches: PatchSpec, painted: float = 0.0) -> View:
         """Return the view for a recipe's patches; it is the same where nothing is cut."""
@@ -93,6 +98,10 @@ class View:
         if self.of_pixels is None or size_mm == 0.0:
             return self
         return self.of_pixels(Pixels.of_size(size_mm))
+
+    def registering(self, share: float) -> View:
+        """Return the view in which that share of the looks begins with the deformed atlas, where any can."""
+        return self if self.of_registered is None else self.of_registered(share)
 
 
 def look_at_brain(
@@ -119,16 +128,29 @@ def look_at_regions_coarsely(
 
 
 def look_at_regions_finely(
-    scan: Labelled, prior: RegionPrior, draw: Draw
+    scan: Labelled, prior: RegionPrior, draw: Draw, *, registered: float = 0.0
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the regions' levels in the atlas's pose, with coordinates and the prior of that pose, and the regions."""
+    """Return the regions' levels in the atlas's pose, with coordinates and a prior, and the regions.
+
+    The prior is that of the atlas in that pose or, in a share of the looks, of the atlas deformed to the patient, too.
+    """
     noise = draw.generator.standard_normal
     errors_mm = _CENTRE_ERROR_MM * noise(scan.centres_mm.shape) + _POSE_ERROR_MM * noise(3)
     found_mm = scan.centres_mm + errors_mm
     grid = region_grid(fit_affine(prior.centres_mm, found_mm, scan.volumes_ml))
     image = on_grid(intensities(scan.image, scan.modality), grid)
-    image, labels = _augmented(image, scan.regions_on(grid), draw, _OTHER_SIDE)
-    return fine_channels(image, prior.log_probability), labels
+    labels = [scan.regions_on(grid)]
+    if draw.part("prior").chance(registered):
+        labels.append(registered_atlas(scan, prior.atlas).regions_on(grid))
+    image, (truth, *deformed) = _augmented(image, np.stack(labels), draw, _OTHER_SIDE)
+    known = registered_prior(deformed[0], prior) if deformed else prior.log_probability
+    return fine_channels(image, known), truth
+
+
+def _fine_view(registered: float = 0.0) -> View:
+    look = partial(look_at_regions_finely, registered=registered)
+    labels = len(REGIONS) + 1
+    return View(4 + labels, labels, look, of_registered=_fine_view)
 
 
 def _anatomy_view(pixels: Pixels) -> View:
@@ -161,7 +183,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "ncct-anatomy": _anatomy_view(ANATOMY_PIXELS),
         "ncct-infarct": _infarct_view(INFARCT_PIXELS),
         "regions-coarse": View(4 + REST_OF_BRAIN + 1, REST_OF_BRAIN + 1, look_at_regions_coarsely),
-        "regions-fine": View(4 + len(REGIONS) + 1, len(REGIONS) + 1, look_at_regions_finely),
+        "regions-fine": _fine_view(),
         "slice-finder": View(len(WINDOWS_HU), 2, look_at_slices, nearness),
         **{task: _asymmetry_view(task) for task in PAIRS},
     }
@@ -181,7 +203,10 @@ def _augmented(
     draw: Draw,
     other_side: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return an image with other grey values, and one in two mirrored with right and left exchanged."""
+    """Return an image with other grey values, and one in two mirrored with right and left exchanged.
+
+    Labels may be several maps of the image, shape (maps, k, j, i).
+    """
     gain, gamma = draw.log_uniform(*_GAIN), draw.log_uniform(*_GAMMA)
     shift = draw.uniform(-_SHIFT, _SHIFT)
     noise = draw.uniform(0.0, _NOISE) * draw.generator.standard_normal(image.shape, np.float32)

@@ -16,6 +16,7 @@ from ASPECTSLib.inference.inputs import (
     intensities,
     region_grid,
     region_prior,
+    registered_prior,
 )
 from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.regions import RegionNetworks, find_pose, predict_regions
@@ -141,15 +142,20 @@ def test_the_mirrored_scan_has_the_mirrored_regions(
     assert np.isin(right[right > 0], range(1, 11)).all()
 
 
-def test_the_networks_see_the_scan_where_they_look(cascade, predicted, prior):
+def test_the_networks_see_the_scan_where_they_look(
+    cascade, scan, prior, mask, predicted, registered
+):
+    predict_regions(cascade, scan, Modality.NCCT, prior, mask, registered)
     coarse = cascade.coarse.seen[-1][0].numpy()
-    fine = cascade.fine.seen[-2][0].numpy()
+    first, fine = (seen[0].numpy() for seen in cascade.fine.seen[-3:-1])
     assert (coarse.shape[0], fine.shape[0]) == (26, 25)
     np.testing.assert_array_equal(fine[1:4], coordinates(fine.shape[1:]))
-    assert not fine[4:].any()
+    np.testing.assert_array_equal(first[4:], prior.log_probability)
+    posed = region_grid(predicted.scan_from_atlas)
+    known = registered_prior(registered.regions_on(posed), prior)
+    np.testing.assert_array_equal(fine[4:], known)
     np.testing.assert_array_equal(coarse[4:], prior.head_log_probability)
-    grid = region_grid(predicted.scan_from_atlas)
-    x_mm = grid_points(grid.array.shape, grid.affine)[..., 0]
+    x_mm = grid_points(posed.array.shape, posed.affine)[..., 0]
     deep = np.isin(cascade.fine.labels.numpy(), (2, 3, 12, 13))  # away from the border of the brain
     np.testing.assert_allclose(fine[0][deep], (40.0 + 0.2 * x_mm[deep]) / 80.0, atol=0.01)
 
@@ -206,9 +212,9 @@ def test_a_network_that_sees_nothing_leaves_the_regions_of_the_deformed_atlas(
     plain = np.where(mask.array, truth_on(scan), 0)
     assert region_dice(found.labels.array, expected).mean() > 0.8
     assert region_dice(found.labels.array, plain).mean() < 0.7
-    posed = region_grid(found.scan_from_atlas)
-    assert region_dice(found.unaided, truth_on(posed)).mean() > 0.8
-    np.testing.assert_array_equal(found.deformed, deformed.regions_on(posed))
+    grid = region_grid(POSE)
+    assert region_dice(found.unaided, truth_on(grid)).mean() > 0.8
+    np.testing.assert_array_equal(found.deformed, deformed.regions_on(grid))
 
 
 def test_a_network_that_is_sure_is_not_overruled_by_the_deformed_atlas(
@@ -223,7 +229,9 @@ def test_the_image_and_its_mirror_image_are_seen(cascade, scan, prior, mask, reg
     predict_regions(cascade, scan, Modality.NCCT, prior, mask, registered)
     direct, mirror = (seen[0].numpy() for seen in cascade.fine.seen[-2:])
     np.testing.assert_array_equal(mirror[0], direct[0][..., ::-1])
-    np.testing.assert_array_equal(mirror[1:], direct[1:])
+    np.testing.assert_array_equal(mirror[1:4], direct[1:4])
+    other_side = swap_sides(np.arange(COUNT + 1, dtype=np.uint8))
+    np.testing.assert_array_equal(mirror[4:], direct[4:][other_side][..., ::-1])
 
 
 def bulge(scan):

@@ -22,22 +22,22 @@ def image(channels=5, batch=2):
     return torch.randn((batch, channels, *SIZE), generator=generator)
 
 
-def test_the_prior_is_added_to_the_evidence_of_the_image():
+def test_the_prior_is_added_to_the_evidence_of_image_and_prior():
     seen = image()
     model = network()
     with torch.inference_mode():
-        evidence = VBNet.forward(model, seen[:, :2])
+        evidence = VBNet.forward(model, seen)
         torch.testing.assert_close(model(seen), evidence + seen[:, 2:])
 
 
-def test_another_prior_changes_the_answer_by_itself_only():
+def test_another_prior_changes_the_answer_by_more_than_itself():
     seen, model = image(), network()
     changed = seen.clone()
     changed[:, 3] += 7.0  # of the second class
     with torch.inference_mode():
         difference = model(changed) - model(seen)
-    torch.testing.assert_close(difference[:, 1], torch.full_like(difference[:, 1], 7.0))
-    assert float(difference[:, [0, 2]].abs().max()) < 1e-5
+    assert float(difference[:, 1].mean()) == pytest.approx(7.0, abs=1.0)
+    assert float(difference[:, [0, 2]].abs().max()) > 0.01
 
 
 def test_a_network_without_evidence_answers_with_the_prior():
@@ -74,5 +74,5 @@ def test_channels_that_make_no_network_are_refused(options, words):
 
 @pytest.mark.parametrize("channels", [2, 4, 6])
 def test_images_of_other_channels_are_refused(channels):
-    with pytest.raises(UsageError, match="image of 2 channels, got"):
+    with pytest.raises(UsageError, match="image of 5 channels, got"):
         network()(image(channels))

@@ -156,7 +156,7 @@ def test_a_scan_tells_its_truth_on_any_grid(stream):
 
 
 @pytest.mark.parametrize("task", sorted(VIEWS))
-def test_each_network_sees_patients_as_tensors(stream, task):
+def test_each_network_sees_patients_as_tensors(stream, task, atlas):
     view = VIEWS[task]
     centres = np.random.default_rng(0).normal(scale=20.0, size=(len(REGIONS), 3))
     prior = RegionPrior(
@@ -164,6 +164,7 @@ def test_each_network_sees_patients_as_tensors(stream, task):
         np.zeros((22, *HEAD_SHAPE), np.float32),
         centres,
         np.ones(len(REGIONS)),
+        atlas,
     )
     sample = PatientDataset(stream, view, prior, 1)[0]
     assert sample["image"].dtype == torch.float32

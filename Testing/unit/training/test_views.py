@@ -57,13 +57,14 @@ def scan():
 
 
 @pytest.fixture(scope="module")
-def prior():
+def prior(atlas):
     """Return a prior that knows nothing but where the regions' centres are: where the scan has them."""
     return RegionPrior(
         log_probability=np.zeros((len(REGIONS) + 1, *REGION_SHAPE), np.float32),
         head_log_probability=np.zeros((REST_OF_BRAIN + 1, *HEAD_SHAPE), np.float32),
         centres_mm=centres(),
         volumes_ml=np.ones(len(REGIONS)),
+        atlas=atlas,
     )
 
 
@@ -158,3 +159,29 @@ def test_the_fine_grid_lies_where_the_coarse_network_would_find_it(scan, prior):
         assert 1.5 * (right - left) == pytest.approx(sum(REGION_X_MM), rel=0.15)
     assert np.mean(middles) == pytest.approx((REGION_SHAPE[2] - 1) / 2, abs=3.0)
     assert np.std(middles) > 0.1
+
+
+class InPlace:
+    """An atlas whose regions a registration has where they are."""
+
+    regions_on = staticmethod(regions_on)
+
+
+def test_a_share_of_the_fine_looks_begins_with_the_deformed_atlas(scan, prior, monkeypatch):
+    monkeypatch.setattr("ASPECTSLib.training.views.registered_atlas", lambda *_: InPlace())
+    view = VIEWS["regions-fine"].registering(0.5)
+    begun, mirrored = [], set()
+    for seed in range(12):
+        image, labels = view.look(scan, prior, Draw((seed,)))
+        known = image[4:]
+        begun.append(bool(known.any()))
+        if begun[-1]:
+            right = (known.argmax(axis=0) == labels)[labels > 0]
+            assert right.mean() > 0.9
+            mirrored.add(is_mirrored(image, labels > 0))
+    assert 3 <= sum(begun) <= 9
+    assert mirrored == {True, False}
+
+
+def test_other_tasks_begin_with_no_deformed_atlas():
+    assert VIEWS["brain"].registering(1.0) is VIEWS["brain"]
