@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,8 +189,6 @@ class RegionPrior:
     ----------
     log_probability
         float32, shape (21, k, j, i) on the fine network's grid: of the background and of each region.
-    head_log_probability
-        float32, shape (22, k, j, i) on the coarse network's grid: the same, and last the rest of the brain.
     centres_mm, volumes_ml
         Of the regions in the atlas, shapes (20, 3) and (20,).
     atlas
@@ -197,10 +196,14 @@ class RegionPrior:
     """
 
     log_probability: NDArray[np.float32]
-    head_log_probability: NDArray[np.float32]
     centres_mm: NDArray[np.float64]
     volumes_ml: NDArray[np.float64]
     atlas: Atlas
+
+    @cached_property
+    def head_log_probability(self) -> NDArray[np.float32]:
+        """The same on the coarse network's grid, float32, shape (22, k, j, i): last the rest of the brain."""
+        return _head_prior(self.atlas)
 
 
 def region_prior(atlas: Atlas) -> RegionPrior:
@@ -215,7 +218,7 @@ def region_prior(atlas: Atlas) -> RegionPrior:
         Tissues and regions in MNI152 space.
     """
     centres, volumes = label_centres(atlas.regions, len(REGIONS))
-    return RegionPrior(_fine_prior(atlas), _head_prior(atlas), centres, volumes, atlas)
+    return RegionPrior(_fine_prior(atlas), centres, volumes, atlas)
 
 
 def registered_prior(labels: NDArray[np.uint8], prior: RegionPrior) -> NDArray[np.float32]:

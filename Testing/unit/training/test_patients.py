@@ -10,7 +10,7 @@ from synthetic_head_phantoms import LARGE_SHAPE, phantom_anatomy
 
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.geometry import Volume, centred_affine
-from ASPECTSLib.inference.inputs import HEAD_SHAPE, REGION_SHAPE, RegionPrior, label_centres
+from ASPECTSLib.inference.inputs import REGION_SHAPE, RegionPrior, label_centres
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.acquisition import AcquisitionRange
 from ASPECTSLib.synthesis.distractors import NO_DISTRACTORS
@@ -161,7 +161,6 @@ def test_each_network_sees_patients_as_tensors(stream, task, atlas):
     centres = np.random.default_rng(0).normal(scale=20.0, size=(len(REGIONS), 3))
     prior = RegionPrior(
         np.zeros((21, *REGION_SHAPE), np.float32),
-        np.zeros((22, *HEAD_SHAPE), np.float32),
         centres,
         np.ones(len(REGIONS)),
         atlas,

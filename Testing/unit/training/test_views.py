@@ -7,7 +7,7 @@ from head_phantoms import head_hu
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.atlas.rules import grid_points
 from ASPECTSLib.geometry import Volume, centred_affine
-from ASPECTSLib.inference.inputs import HEAD_SHAPE, REGION_SHAPE, REST_OF_BRAIN, RegionPrior
+from ASPECTSLib.inference.inputs import REGION_SHAPE, REST_OF_BRAIN, RegionPrior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
 from ASPECTSLib.training.labelled import Labelled
@@ -61,7 +61,6 @@ def prior(atlas):
     """Return a prior that knows nothing but where the regions' centres are: where the scan has them."""
     return RegionPrior(
         log_probability=np.zeros((len(REGIONS) + 1, *REGION_SHAPE), np.float32),
-        head_log_probability=np.zeros((REST_OF_BRAIN + 1, *HEAD_SHAPE), np.float32),
         centres_mm=centres(),
         volumes_ml=np.ones(len(REGIONS)),
         atlas=atlas,
