@@ -41,8 +41,8 @@ MIN_REGION_COVERAGE = 0.90
 """Share of the regions' volume that must lie in the scan."""
 
 MIN_AGREEMENT = 0.60
-"""Mean Dice between the regions of networks and registration below which one of them is likely to be wrong; 0.81 and
-0.85 on two real CT, 0.57 on a real DWI of which the networks lost two regions."""
+"""Mean Dice between the regions of networks and registration below which one of them is likely to be wrong; 0.88 and
+0.86 on two real CT, 0.57 on a real DWI of which a network before the present one lost two regions."""
 
 MIN_VOLUME_SHARE = 0.25
 """Of each registered region's volume: a network that leaves less of one has lost it."""
