@@ -141,7 +141,7 @@ def look_at_regions_finely(
     image = on_grid(intensities(scan.image, scan.modality), grid)
     labels = [scan.regions_on(grid)]
     if draw.part("prior").chance(registered):
-        labels.append(registered_atlas(scan, prior.atlas).regions_on(grid))
+        labels.append(registered_atlas(scan, prior).regions_on(grid))
     image, (truth, *deformed) = _augmented(image, np.stack(labels), draw, _OTHER_SIDE)
     known = registered_prior(deformed[0], prior) if deformed else prior.log_probability
     return fine_channels(image, known), truth

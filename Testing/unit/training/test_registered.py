@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
 from ASPECTSLib.geometry import Volume, apply_affine, centred_affine, resample
-from ASPECTSLib.inference.inputs import label_centres
+from ASPECTSLib.inference.inputs import label_centres, region_prior
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.registration.mapping import Mapping
 from ASPECTSLib.training import registered
@@ -19,6 +20,11 @@ from ASPECTSLib.training.registered import registered_atlas
 
 SHAPE, SPACING_MM = (40, 56, 48), np.array([4.0, 4.0, 4.0])
 SHIFT_MM = np.array([6.0, -4.0, 9.0])
+
+
+@pytest.fixture(scope="module")
+def prior(atlas):
+    return region_prior(atlas)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def scan(atlas):
     return Labelled(image, Modality.DWI, regions_on, lambda grid: regions_on(grid) > 0)
 
 
-def test_a_scan_is_registered_once_as_long_as_it_is_kept(scan, atlas, monkeypatch):
+def test_a_scan_is_registered_once_as_long_as_it_is_kept(scan, atlas, prior, monkeypatch):
     asked = []
     mapping = Mapping(np.eye(4))
 
@@ -45,7 +51,7 @@ def test_a_scan_is_registered_once_as_long_as_it_is_kept(scan, atlas, monkeypatc
 
     monkeypatch.setattr(registered, "seen_as_in_use", lambda *given: SimpleNamespace(given=given))
     monkeypatch.setattr(registered, "register", register)
-    first, second = registered_atlas(scan, atlas), registered_atlas(scan, atlas)
+    first, second = registered_atlas(scan, prior), registered_atlas(scan, prior)
     assert first is second
     assert first.mapping is mapping
     ((brain, wanted),) = asked
@@ -56,11 +62,20 @@ def test_a_scan_is_registered_once_as_long_as_it_is_kept(scan, atlas, monkeypatc
     assert (modality, template) == (Modality.DWI, atlas)
 
 
-def test_of_a_scan_that_is_refused_the_pose_is_known(scan, atlas, monkeypatch):
+def test_of_a_scan_that_is_refused_the_pose_is_known(scan, atlas, prior, monkeypatch):
     def refuse(*_):
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain")
 
     monkeypatch.setattr(registered, "seen_as_in_use", refuse)
-    pose = registered_atlas(scan, atlas).scan_from_atlas
+    pose = registered_atlas(scan, prior).scan_from_atlas
     centres_mm, _ = label_centres(atlas.regions, len(REGIONS))
     np.testing.assert_allclose(apply_affine(pose, centres_mm), centres_mm + SHIFT_MM, atol=1.0)
+
+
+def test_another_atlas_is_registered_anew(scan, atlas, prior, monkeypatch):
+    monkeypatch.setattr(registered, "seen_as_in_use", lambda *_: None)
+    monkeypatch.setattr(registered, "register", lambda *_: (None, Mapping(np.eye(4))))
+    regions = atlas.regions.with_array(atlas.regions.array.copy())
+    other = replace(prior, atlas=replace(atlas, regions=regions))
+    assert registered_atlas(scan, prior).regions is atlas.regions
+    assert registered_atlas(scan, other).regions is regions
