@@ -63,6 +63,8 @@ NOTED_UNKNOWN_FRACTION = 0.01
 
 _PEAK_BINS = 160  # of 25 each
 _PEAK_SMOOTHING = 13  # bins of a triangle, whose maximum a flat peak has in its middle
+_FLUID_OVER_TISSUE = (4.6, 2.6)  # 3.4 to 3.8 by the constants of synthesis; b-values that are wrong scale both alike
+_LEAST_TISSUE_PEAK = 0.25  # of that of fluid
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +159,8 @@ def peak_adc(adc: NDArray[np.floating], brain: NDArray[np.bool_]) -> float:
     adc
         1e-6 mm2/s, 0 where unknown, shape (k, j, i).
     brain
-        Mask of that shape; unlike the median, the peak does not depend on how much fluid it holds.
+        Mask of that shape; unlike the median, the peak does not depend on how much fluid it holds. In an atrophic brain
+        fluid may be the commonest: that tissue has a peak of its own below tells it.
     """
     known = adc[brain & (adc > 0)]
     if not len(known):
@@ -165,6 +168,10 @@ def peak_adc(adc: NDArray[np.floating], brain: NDArray[np.bool_]) -> float:
     counts, edges = np.histogram(known, _PEAK_BINS, (0.0, MAX_ADC))
     smooth = np.convolve(counts, np.bartlett(_PEAK_SMOOTHING), mode="same")
     highest = int(np.argmax(smooth))
+    low, high = (np.searchsorted(edges, edges[highest] / ratio) for ratio in _FLUID_OVER_TISSUE)
+    below = smooth[low:high]
+    if len(below) and below.max() > _LEAST_TISSUE_PEAK * smooth[highest]:
+        highest = int(low + np.argmax(below))
     return float((edges[highest] + edges[highest + 1]) / 2.0)
 
 

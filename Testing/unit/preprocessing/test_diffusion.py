@@ -241,6 +241,21 @@ def test_the_peak_of_the_adc_does_not_depend_on_how_much_fluid_the_mask_holds():
     assert peak_adc(ADC.array, np.zeros_like(BRAIN)) == 0.0
 
 
+@pytest.mark.parametrize("scale", [0.6, 1.0, 1.3])
+def test_the_peak_is_that_of_tissue_where_a_brain_holds_more_fluid(scale):
+    rng = np.random.default_rng(0)
+    tissue, fluid = rng.normal(800.0, 90.0, 30_000), rng.normal(2850.0, 130.0, 40_000)
+    mixed = rng.uniform(800.0, 2850.0, 40_000)
+    adc = scale * np.concatenate((tissue, fluid, mixed))
+    assert peak_adc(adc, np.ones(adc.shape, bool)) == pytest.approx(scale * 800.0, abs=50.0)
+
+
+def test_a_large_infarct_does_not_pull_the_peak_down():
+    rng = np.random.default_rng(0)
+    adc = np.concatenate((rng.normal(800.0, 90.0, 60_000), rng.normal(500.0, 90.0, 30_000)))
+    assert peak_adc(adc, np.ones(adc.shape, bool)) == pytest.approx(800.0, abs=25.0)
+
+
 def test_the_brain_is_found_roughly_where_no_mask_is_given():
     found = rough_brain(DWI)
     dice = 2 * np.count_nonzero(found & BRAIN) / (np.count_nonzero(found) + np.count_nonzero(BRAIN))
