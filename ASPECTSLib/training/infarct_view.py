@@ -28,6 +28,10 @@ _ADC_GAIN = (0.93, 1.08)  # the commonest ADC of a brain is found to some per ce
 _NOISE = 0.03  # of the brain's signal
 _ADC_NOISE = 40.0
 _COIL, _COIL_POINTS = 0.4, (3, 4, 4)
+# Healthy tissue varies by 0.05 of its signal in each octave of size in two real scans, and by half of that in synthetic
+# ones; its ADC varies alike in both.
+_TEXTURE_VOXELS, _TEXTURE = (0.7, 1.5, 3.0, 6.0), 0.06
+_CORTEX, _CORTEX_POINTS, _CORTEX_ADC = 0.35, (6, 8, 8), (1.15, 0.25)
 _PILE_UP, _MOST_SPOTS = 0.7, 8
 _SPOT_VOXELS, _SPOT_GAIN = (1.0, 5.0), (0.3, 2.5)
 _TISSUE, _REACH = 0.3, 5
@@ -53,10 +57,15 @@ def look_at_infarct(
     grey = draw.part("grey")
     infarct = scan.infarct_on(grid)
     dwi = _varied_signal(on_grid(scan.image, grid), scan.typical.signal, grey)
-    dwi = _with_pile_up(dwi * _coil(dwi.shape, draw.part("coil")), infarct, draw.part("pile-up"))
+    dwi *= _coil(dwi.shape, draw.part("coil")) * _texture(dwi.shape, draw.part("texture"))
+    dwi = _with_pile_up(dwi, infarct, draw.part("pile-up"))
+    known = None if scan.adc is None else on_grid(scan.adc, grid)
+    if known is not None:
+        relative = known / max(scan.typical.adc, 1.0)
+        dwi = np.where(infarct, dwi, dwi * _bright_cortex(relative, draw.part("cortex")))
     adc = None
-    if scan.adc is not None and not grey.chance(_WITHOUT_ADC):
-        adc = _with_dips(_varied_adc(on_grid(scan.adc, grid), grey), infarct, draw.part("dips"))
+    if known is not None and not grey.chance(_WITHOUT_ADC):
+        adc = _with_dips(_varied_adc(known, grey), infarct, draw.part("dips"))
     image = infarct_channels(dwi, adc, scan.typical)
     labels = infarct.astype(np.uint8)
     if draw.part("side").chance(0.5):
@@ -83,6 +92,29 @@ def _coil(shape: tuple[int, ...], draw: Draw) -> NDArray[np.float32]:
     """Return a smooth factor: near the coil, as in the cerebellum, healthy brain is up to twice as bright."""
     points = draw.generator.standard_normal(_COIL_POINTS, np.float32) * draw.uniform(0.0, _COIL)
     return np.exp(_stretched(points, shape))
+
+
+def _texture(shape: tuple[int, ...], draw: Draw) -> NDArray[np.float32]:
+    """Return a factor that varies from place to place, at all scales: T2 does, where diffusion hardly does."""
+    field = np.zeros(shape, np.float32)
+    for sigma in _TEXTURE_VOXELS:
+        step = max(round(sigma / 2), 1)
+        coarse = draw.generator.standard_normal([-(-n // step) for n in shape], np.float32)
+        smooth = ndimage.gaussian_filter(coarse, sigma / step)
+        part = smooth if step == 1 else _stretched(smooth, shape)
+        field += draw.uniform(0.0, _TEXTURE) / max(float(part.std()), 1e-6) * part
+    return np.exp(field)
+
+
+def _bright_cortex(relative_adc: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
+    """Return a factor that brightens healthy cortex in some places, as insula and cingulate gyrus are brighter.
+
+    Cortex is told by its ADC, which the fluid beside it raises.
+    """
+    points = draw.generator.standard_normal(_CORTEX_POINTS, np.float32)
+    places = np.clip(_stretched(points, relative_adc.shape), 0.0, None) * draw.uniform(0.0, _CORTEX)
+    middle, width = _CORTEX_ADC
+    return 1.0 + places * np.exp(-(((relative_adc - middle) / width) ** 2))
 
 
 def _with_pile_up(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ASPECTSLib.atlas.rules import grid_points
 from ASPECTSLib.errors import ErrorCode, UsageError
@@ -13,6 +14,7 @@ from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.inference.infarct_inputs import INFARCT_CHANNELS
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.synthesis.draw import Draw
+from ASPECTSLib.training import infarct_view
 from ASPECTSLib.training.infarct_view import WHOLE_SHAPE, look_at_infarct
 from ASPECTSLib.training.labelled import Labelled
 from ASPECTSLib.training.views import VIEWS
@@ -96,6 +98,38 @@ def test_infarcts_are_seen_on_both_sides(looks):
     columns = [np.argwhere(labels)[:, 2].mean() for _, labels in looks if labels.sum() > 50]
     middle = WHOLE_SHAPE[2] / 2
     assert min(columns) < middle < max(columns)
+
+
+def test_healthy_tissue_differs_from_place_to_place_in_signal_more_than_in_adc(looks):
+    spreads = []
+    for image, labels in looks:
+        if image[2].any():
+            inside = ndimage.binary_erosion(image[1] > 0.4, iterations=6) & (labels == 0)
+            signal, adc = (ndimage.gaussian_filter(image[n], 1.0)[inside] for n in (0, 1))
+            spreads.append((signal.std() / signal.mean(), adc.std() / adc.mean()))
+    signal, adc = np.median(spreads, axis=0)
+    assert signal > 0.04
+    assert adc < signal
+
+
+def test_texture_is_of_all_sizes_and_has_no_preference():
+    factors = [infarct_view._texture((40, 48, 44), Draw((seed,))) for seed in range(12)]
+    assert np.mean(np.log(factors)) == pytest.approx(0.0, abs=0.01)
+    for sigma in (1.0, 3.0):
+        spread = [ndimage.gaussian_filter(np.log(f), sigma).std() for f in factors]
+        assert 0.015 < np.mean(spread) < 0.1
+    assert max(np.abs(np.log(f)).max() for f in factors) < 0.6
+
+
+def test_cortex_is_brightened_in_places_and_nothing_else_is():
+    adc = np.ones((40, 48, 44), np.float32)
+    adc[:, :, :6], adc[:, :, 20:] = 1.15, 3.0
+    for seed in range(8):
+        factor = infarct_view._bright_cortex(adc, Draw((seed,)))
+        cortex, tissue, fluid = factor[:, :, :6], factor[:, :, 6:20], factor[:, :, 20:]
+        assert factor.min() == 1.0
+        assert fluid.max() < 1.001
+        assert (cortex.mean() - 1.0) > 1.2 * (tissue.mean() - 1.0)
 
 
 def test_the_same_draw_gives_the_same_sample(scan, looks):
