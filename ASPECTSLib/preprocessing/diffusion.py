@@ -63,7 +63,7 @@ NOTED_UNKNOWN_FRACTION = 0.01
 
 _PEAK_BINS = 160  # of 25 each
 _PEAK_SMOOTHING = 13  # bins of a triangle, whose maximum a flat peak has in its middle
-# By the constants of synthesis 3.4 to 3.8; b-values that are wrong scale both alike.
+# 3.3 and 3.4 between the peaks of two atrophic synthetic brains; b-values that are wrong scale both alike.
 _FLUID_OVER_TISSUE = (4.6, 2.6)
 _LEAST_TISSUE_PEAK = 0.25  # of that of fluid
 

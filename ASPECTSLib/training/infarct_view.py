@@ -29,7 +29,7 @@ _NOISE = 0.03  # of the brain's signal
 _ADC_NOISE = 40.0
 _COIL, _COIL_POINTS = 0.4, (3, 4, 4)
 # Healthy tissue varies by 0.05 of its signal in each octave of size in two real scans, and by half of that in synthetic
-# ones; its ADC varies alike in both.
+# ones; its ADC varies nearly alike in both.
 _TEXTURE_VOXELS, _TEXTURE = (0.7, 1.5, 3.0, 6.0), 0.06
 _CORTEX, _CORTEX_POINTS, _CORTEX_ADC = 0.35, (6, 8, 8), (1.15, 0.25)
 _PILE_UP, _MOST_SPOTS = 0.7, 8

@@ -121,7 +121,7 @@ def test_texture_is_of_all_sizes_and_has_no_preference():
     assert max(np.abs(np.log(f)).max() for f in factors) < 0.6
 
 
-def test_cortex_is_brightened_in_places_and_nothing_else_is():
+def test_cortex_is_brightened_in_places_more_than_other_tissue_and_fluid_is_not():
     adc = np.ones((40, 48, 44), np.float32)
     adc[:, :, :6], adc[:, :, 20:] = 1.15, 3.0
     for seed in range(8):
