@@ -223,13 +223,13 @@ class _Wanted:
 def _network(wanted: _Wanted) -> nn.Module:
     torch = require_torch()
     from ASPECTSLib.networks.build import build_network
+    from ASPECTSLib.networks.without_memory import without_memory
 
     model = wanted.model
     weights = load_weights(model)
     card = model.card
-    # Built without memory first: a card can ask for more than the machine has.
     try:
-        with torch.device("meta"):
+        with without_memory():
             expected = _shapes(build_network(card.architecture, card.options).state_dict())
     except RuntimeError as error:  # torch's word for sizes beyond its numbers
         message = f"expected options of {card.architecture} that make a network, got {str(card.options)[:80]}"

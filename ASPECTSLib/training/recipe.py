@@ -7,10 +7,9 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import torch
-
 from ASPECTSLib.errors import ErrorCode, UsageError
 from ASPECTSLib.networks.build import build_network
+from ASPECTSLib.networks.without_memory import without_memory
 from ASPECTSLib.training.losses import Loss, build_loss
 from ASPECTSLib.training.options import TrainingOptions, require
 from ASPECTSLib.training.recipe_text import check_keys, check_kind, parse_toml, read_text
@@ -106,7 +105,7 @@ def _network(table: Mapping[str, Any]) -> NetworkRecipe:
         is_absent = key not in options
         require(is_absent, f"network.{key}", "no such key, as the task decides it", "one")
     try:
-        with torch.device("meta"):  # no memory and no random numbers
+        with without_memory():
             build_network(architecture, {"in_channels": 4, "out_channels": 2, **options})
     except UsageError as error:
         message = f"network: {error.message}"
