@@ -25,7 +25,12 @@ from scipy import ndimage
 
 from ASPECTSLib.inference.registry import find_model, load_network
 from ASPECTSLib.inference.run import logits
-from ASPECTSLib.inference.slice_inputs import INFARCT_PIXELS, infarct_channels
+from ASPECTSLib.inference.slice_inputs import (
+    INFARCT_PIXELS,
+    Pixels,
+    infarct_channels,
+    pixels_of,
+)
 from ASPECTSLib.training.launch import mean_interval
 
 PIXEL_OF_PNG_MM = 0.45
@@ -35,13 +40,13 @@ SMOOTHING_PIXELS = 2.0
 """Of the two plain measures: 1.8 mm, about as `ASPECTSLib.scoring.asymmetry` smooths."""
 
 _TISSUE_HU, _BONE_LEVEL = (1.0, 75.0), 250  # of 255: bone is cut off by the window
-_MIN_PIXELS = 40  # of infarct at 0.9 mm: 32 mm2
+_MIN_MM2 = 32.0  # of infarct
 _TURNS_DEG = np.arange(-25.0, 25.5, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A slice in its symmetric pose at the networks' pixels, rows from back to front."""
+    """A slice in its symmetric pose at the pixels of a network, rows from back to front."""
 
     name: str
     density: NDArray[np.float32]
@@ -57,27 +62,32 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     models = [find_model(model_of(run)) for run in arguments.runs]
-    networks = {f"{m.name} ({m.card.architecture})": load_network(m) for m in models}
     shown = []
     for kind, window_hu in WINDOWS_HU.items():
+        folder = arguments.data / "slices" / kind
         areas: dict[str, list[float]] = {}
-        for one in read_slices(arguments.data / "slices" / kind, window_hu):
-            measures = plain_measures(one)
-            measures |= {name: evidence(network, one) for name, network in networks.items()}
-            for name, values in measures.items():
+        for one in read_slices(folder, window_hu, INFARCT_PIXELS):
+            for name, values in plain_measures(one).items():
                 areas.setdefault(name, []).append(area(values, one))
-            shown.append((one, list(measures.values())[-1]))
+        for model in models:
+            network, pixels = load_network(model), pixels_of(model.card.input)
+            name = f"{model.name} ({model.card.architecture}, {pixels.size_mm} mm)"
+            shown.clear()
+            for one in read_slices(folder, window_hu, pixels):
+                values = evidence(network, one, pixels)
+                areas.setdefault(name, []).append(area(values, one))
+                shown.append((one, values))
         for name, values in areas.items():
             low, high = mean_interval(values)
             print(
-                f"{kind:7} {name:34} {np.mean(values):.3f} ({low:.3f} to {high:.3f}), {len(values)} slices"
+                f"{kind:7} {name:36} {np.mean(values):.3f} ({low:.3f} to {high:.3f}), {len(values)} slices"
             )
     if arguments.picture:
         draw(shown, arguments.picture)
 
 
-def read_slices(folder: Path, window_hu: tuple[float, float]) -> Iterator[Slice]:
-    """Read the slices that show enough infarct and a brain within bone."""
+def read_slices(folder: Path, window_hu: tuple[float, float], pixels: Pixels) -> Iterator[Slice]:
+    """Read the slices that show enough infarct and a brain within bone, at pixels of a network."""
     from PIL import Image
 
     for path in sorted((folder / "images").glob("*.png")):
@@ -89,9 +99,9 @@ def read_slices(folder: Path, window_hu: tuple[float, float]) -> Iterator[Slice]
         if brain is None:
             continue
         density = density - np.median(density[brain]) + np.float32(BRAIN_HU)
-        posed = symmetric(path.stem, density, brain, drawn[..., 0] > 127)
-        if posed.infarct.sum() >= _MIN_PIXELS:
-            yield posed
+        infarct = brain & (drawn[..., 0] > 127)
+        if infarct.sum() * PIXEL_OF_PNG_MM**2 >= _MIN_MM2:
+            yield symmetric(path.stem, density, brain, infarct, pixels)
 
 
 def brain_of(density: NDArray[np.float32], bone: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -107,19 +117,23 @@ def brain_of(density: NDArray[np.float32], bone: NDArray[np.bool_]) -> NDArray[n
 
 
 def symmetric(
-    name: str, density: NDArray[np.float32], brain: NDArray[np.bool_], infarct: NDArray[np.bool_]
+    name: str,
+    density: NDArray[np.float32],
+    brain: NDArray[np.bool_],
+    infarct: NDArray[np.bool_],
+    pixels: Pixels,
 ) -> Slice:
-    """Turn a slice so that its outline is most like its mirror image, and resample it to the networks' pixels."""
+    """Turn a slice so that its outline is most like its mirror image, and resample it to a network's pixels."""
     centre = np.array(ndimage.center_of_mass(brain))
-    step = INFARCT_PIXELS.size_mm / PIXEL_OF_PNG_MM
+    step = pixels.size_mm / PIXEL_OF_PNG_MM
     likeness = []
     for turn in _TURNS_DEG:
-        outline = _turned(brain.astype(np.float32), centre, turn, step)
+        outline = _turned(brain.astype(np.float32), centre, turn, step, pixels.side)
         likeness.append(float((outline * outline[:, ::-1]).sum()))
     turn = float(_TURNS_DEG[int(np.argmax(likeness))])
     smooth = ndimage.gaussian_filter(density, np.sqrt((step**2 - 1) / 12))
     turned = [
-        _turned(a, centre, turn, step)
+        _turned(a, centre, turn, step, pixels.side)
         for a in (smooth, brain.astype(np.float32), infarct.astype(np.float32))
     ]
     # Rows of pictures run to the back of the head, those of the networks to its front.
@@ -136,13 +150,11 @@ def plain_measures(one: Slice) -> dict[str, NDArray[np.float32]]:
     return {"dark": -smooth, "darker than the other side": smooth[:, ::-1] - smooth}
 
 
-def evidence(network: object, one: Slice) -> NDArray[np.float32]:
+def evidence(network: object, one: Slice, pixels: Pixels) -> NDArray[np.float32]:
     """Return a network's logit of infarct, the mean of that of the slice and of its mirror image."""
     both = []
     for flip in (slice(None), slice(None, None, -1)):
-        channels = infarct_channels(
-            one.density[None, :, flip], one.brain[None, :, flip], INFARCT_PIXELS
-        )
+        channels = infarct_channels(one.density[None, :, flip], one.brain[None, :, flip], pixels)
         background, infarct = logits(network, channels)
         both.append((infarct - background)[0][:, flip])
     return (both[0] + both[1]) / 2
@@ -179,12 +191,15 @@ def draw(shown: list[tuple[Slice, NDArray[np.float32]]], path: Path) -> None:
 
 
 def _turned(
-    image: NDArray[np.float32], centre: NDArray[np.float64], turn_deg: float, step: float
+    image: NDArray[np.float32],
+    centre: NDArray[np.float64],
+    turn_deg: float,
+    step: float,
+    side: int,
 ) -> NDArray[np.float32]:
     """Resample a picture around a centre, turned, with pixels of so many of its own."""
     angle = np.radians(turn_deg)
     matrix = step * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    side = INFARCT_PIXELS.side
     offset = centre - matrix @ np.full(2, (side - 1) / 2)
     return ndimage.affine_transform(image, matrix, offset, (side, side), order=1)
 
