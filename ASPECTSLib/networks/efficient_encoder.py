@@ -153,8 +153,8 @@ class SliceNetwork(nn.Module):
         return self.head(self.decoder(self.encoder(slices)))
 
     def _portions(self, slices: Tensor) -> Sequence[Tensor]:
-        is_learning = torch.is_grad_enabled()
-        return (slices,) if is_learning or slices.is_cuda else slices.split(SLICES_AT_ONCE)
+        is_in_use = not torch.is_grad_enabled()
+        return slices.split(SLICES_AT_ONCE) if is_in_use and slices.is_cpu else (slices,)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         axes = "an image of 5 axes (batch, channel, slice, row, column)"

@@ -14,7 +14,7 @@ being dark. Of CPAISD the core counts, not the penumbra.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from compare_slice_networks import model_of
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.inference.registry import find_model, load_network
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.inference.slice_inputs import (
@@ -54,6 +55,15 @@ class Slice:
     infarct: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What ranks the pixels of a slice, and at which pixels it sees it."""
+
+    name: str
+    pixels: Pixels
+    of: Callable[[Slice], NDArray[np.float32]]
+
+
 def main() -> None:
     """Print the areas."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -61,29 +71,36 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
-    models = [find_model(model_of(run)) for run in arguments.runs]
-    shown = []
+    measures = [
+        Measure("dark", INFARCT_PIXELS, darkness),
+        Measure("darker than the other side", INFARCT_PIXELS, asymmetry),
+        *(measure_of(find_model(model_of(run)), run.stem) for run in arguments.runs),
+    ]
+    shown: list[tuple[Slice, NDArray[np.float32]]] = []
     for kind, window_hu in WINDOWS_HU.items():
         folder = arguments.data / "slices" / kind
-        areas: dict[str, list[float]] = {}
-        for one in read_slices(folder, window_hu, INFARCT_PIXELS):
-            for name, values in plain_measures(one).items():
-                areas.setdefault(name, []).append(area(values, one))
-        for model in models:
-            network, pixels = load_network(model), pixels_of(model.card.input)
-            name = f"{model.name} ({model.card.architecture}, {pixels.size_mm} mm)"
-            shown.clear()
-            for one in read_slices(folder, window_hu, pixels):
-                values = evidence(network, one, pixels)
-                areas.setdefault(name, []).append(area(values, one))
-                shown.append((one, values))
-        for name, values in areas.items():
-            low, high = mean_interval(values)
+        posed = {
+            pixels: list(read_slices(folder, window_hu, pixels))
+            for pixels in {measure.pixels for measure in measures}
+        }
+        for measure in measures:
+            slices = posed[measure.pixels]
+            maps = [measure.of(one) for one in slices]
+            areas = [area(values, one) for values, one in zip(maps, slices, strict=True)]
+            low, high = mean_interval(areas)
             print(
-                f"{kind:7} {name:36} {np.mean(values):.3f} ({low:.3f} to {high:.3f}), {len(values)} slices"
+                f"{kind:7} {measure.name:48} {np.mean(areas):.3f} ({low:.3f} to {high:.3f}), {len(areas)} slices"
             )
+        shown += zip(slices, maps, strict=True)
     if arguments.picture:
         draw(shown, arguments.picture)
+
+
+def measure_of(model: ModelFile, run: str) -> Measure:
+    """Return a network's evidence as a measure, under the name of its run."""
+    network, pixels = load_network(model), pixels_of(model.card.input)
+    name = f"{run} ({model.card.architecture}, {pixels.size_mm} mm)"
+    return Measure(name, pixels, lambda one: evidence(network, one, pixels))
 
 
 def read_slices(folder: Path, window_hu: tuple[float, float], pixels: Pixels) -> Iterator[Slice]:
@@ -141,13 +158,18 @@ def symmetric(
     return Slice(name, density, mask > 0.5, (truth > 0.5) & (mask > 0.5))
 
 
-def plain_measures(one: Slice) -> dict[str, NDArray[np.float32]]:
-    """Return how dark each pixel is, and how much darker than the mirrored place."""
+def darkness(one: Slice) -> NDArray[np.float32]:
+    """Return how dark each pixel is, smoothed within the brain."""
     weight = ndimage.gaussian_filter(one.brain.astype(np.float32), SMOOTHING_PIXELS)
     filled = np.where(one.brain, one.density, 0.0).astype(np.float32)
     smooth = ndimage.gaussian_filter(filled, SMOOTHING_PIXELS) / np.maximum(weight, 1e-3)
-    smooth = np.where(one.brain, smooth, np.median(smooth[one.brain]))
-    return {"dark": -smooth, "darker than the other side": smooth[:, ::-1] - smooth}
+    return -np.where(one.brain, smooth, np.median(smooth[one.brain]))
+
+
+def asymmetry(one: Slice) -> NDArray[np.float32]:
+    """Return how much darker each pixel is than the mirrored place."""
+    dark = darkness(one)
+    return dark - dark[:, ::-1]
 
 
 def evidence(network: object, one: Slice, pixels: Pixels) -> NDArray[np.float32]:

@@ -32,13 +32,14 @@ def test_random_numbers_are_drawn_again_afterwards():
     assert torch.empty(8).normal_().std() > 0
 
 
-def test_the_compiler_is_not_imported():
+@pytest.mark.parametrize("architecture", ["slice-unet", "slice-transunet"])
+def test_the_compiler_is_not_imported(architecture):
     code = (
         "import sys\n"
         "from ASPECTSLib.networks.build import build_network\n"
         "from ASPECTSLib.networks.without_memory import without_memory\n"
         "with without_memory():\n"
-        f"    build_network('slice-unet', {SLICES})\n"
+        f"    build_network('{architecture}', {SLICES})\n"
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
