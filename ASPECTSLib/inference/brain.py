@@ -23,6 +23,7 @@ from ASPECTSLib.preprocessing.components import cut_bridges, largest_component
 # Fluid to fresh blood; what lies inside and is denser is filled in again.
 _BRAIN_HU = (-20.0, 100.0)
 _BRIDGE_MM = 3.0  # half-width of what connects the brain with sinuses and orbits
+_UNSEEN_BONE_BRIDGE_MM = 8.0  # the same where no bone is seen between them
 _BORDER_SHARE = 0.5  # of the brain's signal: a voxel of it is half brain, half the dark around it
 _RESTORE_MM = 20.0  # bright infarcts at the surface were missed to a depth of 13 to 16 mm
 
@@ -58,7 +59,8 @@ def predict_brain(network: nn.Module, volume: Volume, modality: Modality) -> Vol
     if modality.dicom_modality == "CT":
         mask = _without_bone(volume, mask)
     elif modality is Modality.DWI and mask.any():
-        mask = _with_bright_rim(volume, mask)
+        brain = cut_bridges(mask, volume.spacing_mm[::-1], _UNSEEN_BONE_BRIDGE_MM)
+        mask = _with_bright_rim(volume, brain)
     if not mask.any():
         raise ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain in the scan, found none")
     return volume.with_array(largest_component(mask))

@@ -143,3 +143,17 @@ def test_a_bright_line_that_touches_the_brain_is_left_out(dwi, fine_points, arte
     assert outside.sum() > 20
     mask = predict_brain(SoftTissue(low=0.1, high=0.6), dwi, Modality.DWI)
     assert not (mask.array & outside).any()
+
+
+def test_orbits_that_the_network_takes_for_brain_are_left_out(dwi, fine_points):
+    """With diffusion weighting, fat and fluid in front of the frontal lobe are grey, and no bone is seen between."""
+    orbits = np.zeros(FINE_SHAPE, bool)
+    necks = np.zeros(FINE_SHAPE, bool)
+    for x_mm in (-20.0, 32.0):
+        orbits |= ellipsoid(fine_points, (14.0, 12.0, 10.0), (x_mm, 94.0, -4.0))
+        necks |= ellipsoid(fine_points, (2.5, 20.0, 4.0), (x_mm, 75.0, -4.0))
+    brain = ellipsoid(fine_points, BRAIN_AXES_MM, MIDDLE_MM)
+    seen = dwi.with_array(np.where(orbits | necks | brain, 150.0, 8.0).astype(np.float32))
+    mask = predict_brain(SoftTissue(low=0.1, high=1.0), seen, Modality.DWI)
+    assert (mask.array & orbits).sum() < 0.05 * orbits.sum()
+    assert dice(mask.array, brain) > 0.95
