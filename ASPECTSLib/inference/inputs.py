@@ -43,8 +43,8 @@ _PITCH_DEG = (
     11.0  # of the orbitomeatal plane in the atlas, as in `ASPECTSLib.atlas.rules.RegionRule`
 )
 _PRIOR_SIGMA_MM = 4.0  # of what people differ after an affine fit
-_REGISTERED_SIGMA_MM = 2.0  # of what is left of that after a deformable one
-_IN_POSE, _DEFORMED = 0.4, 0.8
+_REGISTERED_SIGMA_MM = 1.6  # of what is left of that after a deformable one
+_IN_POSE, _DEFORMED = 0.1, 1.3
 """Weights of the logarithms of both. They know of the same atlas, so that a plain sum would be too sure."""
 _POSE_SIGMA_MM = 12.0
 _PRIOR_FLOOR = 1e-3  # nothing is impossible
@@ -221,13 +221,14 @@ def region_prior(atlas: Atlas) -> RegionPrior:
     return RegionPrior(_fine_prior(atlas), centres, volumes, atlas)
 
 
-def registered_prior(labels: NDArray[np.uint8], prior: RegionPrior) -> NDArray[np.float32]:
+def registered_prior(shares: NDArray[np.float32], prior: RegionPrior) -> NDArray[np.float32]:
     """Return what is known beforehand of a scan to which an atlas was deformed.
 
     Parameters
     ----------
-    labels
-        Regions of the deformed atlas on the fine network's grid, 0 to 20, shape `REGION_SHAPE`.
+    shares
+        Of the deformed atlas's background and regions in each voxel of the fine network's grid, 0 to 1; shape
+        (21, *`REGION_SHAPE`).
     prior
         Of the atlas: in the pose of the head alone, which has its say where the registration is wrong.
 
@@ -238,14 +239,14 @@ def registered_prior(labels: NDArray[np.uint8], prior: RegionPrior) -> NDArray[n
         scaled to add up to one.
     """
     sigma = _REGISTERED_SIGMA_MM / np.array(REGION_SPACING_MM[::-1])
-    deformed = _log_probability(labels, len(REGIONS) + 1, sigma)
-    return _IN_POSE * prior.log_probability + _DEFORMED * deformed
+    return _IN_POSE * prior.log_probability + _DEFORMED * _log_probability(shares, sigma)
 
 
 def _fine_prior(atlas: Atlas) -> NDArray[np.float32]:
     grid = region_grid(np.eye(4))
     labels = resample(atlas.regions, grid, order=0).array
-    return _log_probability(labels, len(REGIONS) + 1, _PRIOR_SIGMA_MM / grid.spacing_mm[::-1])
+    shares = _one_of(labels, len(REGIONS) + 1)
+    return _log_probability(shares, _PRIOR_SIGMA_MM / grid.spacing_mm[::-1])
 
 
 def _head_prior(atlas: Atlas) -> NDArray[np.float32]:
@@ -254,15 +255,20 @@ def _head_prior(atlas: Atlas) -> NDArray[np.float32]:
     labels = resample(atlas.regions, grid, order=0).array
     brain = resample(atlas.brain_probability(), grid).array > 0.5
     labels = np.where((labels == 0) & brain, REST_OF_BRAIN, labels)
-    return _log_probability(labels, REST_OF_BRAIN + 1, _POSE_SIGMA_MM / grid.spacing_mm[::-1])
+    shares = _one_of(labels, REST_OF_BRAIN + 1)
+    return _log_probability(shares, _POSE_SIGMA_MM / grid.spacing_mm[::-1])
+
+
+def _one_of(labels: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
+    """Return for each class where it is, 0 or 1, shape (classes, k, j, i)."""
+    return (labels == np.arange(classes)[:, None, None, None]).astype(np.float32)
 
 
 def _log_probability(
-    labels: NDArray[np.integer], classes: int, sigma: NDArray[np.float64]
+    shares: NDArray[np.float32], sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    blurred = [
-        ndimage.gaussian_filter((labels == n).astype(np.float32), sigma) for n in range(classes)
-    ]
+    """Return logarithms of what is left of each class's shares after a blur; sigma is in voxels along k, j and i."""
+    blurred = [ndimage.gaussian_filter(share, sigma) for share in shares]
     probability = np.stack(blurred) + _PRIOR_FLOOR
     return np.log(probability / probability.sum(axis=0))
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
+from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU, Tissue
-from ASPECTSLib.geometry import Volume
+from ASPECTSLib.geometry import Volume, apply_affine
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
-from ASPECTSLib.registration.mapping import Mapping, warp
+from ASPECTSLib.registration.mapping import Mapping, points_in_atlas, warp
 from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
 
 _LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
@@ -23,6 +25,7 @@ _BRIGHTEST = (
     1.8  # of the median: fluid on b0 images, infarcts and vessels do not pull the registration
 )
 _ADC_UNIT = 1e-6
+_OCTANTS, _TO_OCTANT = 8, 0.25  # of a voxel, and how far their centres lie from its own, in voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,40 @@ class RegisteredAtlas:
     def regions_on(self, grid: Volume) -> NDArray[np.uint8]:
         """Return the regions on any grid in the scan's frame, uint8, of its shape."""
         return warp(self.regions, self.mapping, grid, labels=True).array
+
+    def shares_on(self, grid: Volume) -> NDArray[np.float32]:
+        """Return how much of each voxel is background and each region.
+
+        A voxel of a network is thicker than the insula: its centre alone says little of what is in it.
+
+        Parameters
+        ----------
+        grid
+            Any grid in the scan's frame; its values do not matter.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, shape (21, k, j, i): shares of the eight octants' centres that lie in each.
+        """
+        points_mm = points_in_atlas(self.mapping, grid)
+        voxels = apply_affine(np.linalg.inv(self.regions.affine), points_mm)
+        along_k, along_j, along_i = np.gradient(voxels, axis=(0, 1, 2))
+        shares = np.zeros((len(REGIONS) + 1, points_mm[..., 0].size), np.float32)
+        every = np.arange(shares.shape[1])
+        for k, j, i in product((-_TO_OCTANT, _TO_OCTANT), repeat=3):
+            labels = _nearest(self.regions, voxels + k * along_k + j * along_j + i * along_i)
+            shares[labels.ravel(), every] += 1 / _OCTANTS
+        return shares.reshape(-1, *grid.array.shape)
+
+
+def _nearest(labels: Volume, voxels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the labels at places in voxels along i, j and k, shape (..., 3); 0 outside."""
+    places = np.rint(voxels).astype(np.int32)
+    size = np.array(labels.array.shape[::-1])
+    inside = ((places >= 0) & (places < size)).all(axis=-1)
+    i, j, k = np.moveaxis(np.clip(places, 0, size - 1), -1, 0)
+    return np.where(inside, labels.array[k, j, i], 0)
 
 
 def register_pose(

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode
-from ASPECTSLib.geometry import Volume, bounding_box, crop, paste
+from ASPECTSLib.geometry import Volume, apply_affine, bounding_box, crop, paste
 from ASPECTSLib.inference.inputs import (
     RegionPrior,
     coarse_channels,
@@ -85,8 +85,8 @@ def predict_regions(
 ) -> PredictedRegions:
     """Find the twenty regions.
 
-    The fine network is asked in the pose of the head, with the atlas in that pose as its prior, and again in the pose
-    that its own regions have, there with the deformed atlas and for the mirror image, too.
+    The fine network is asked in the pose of the head: with the atlas in that pose as its prior, and with the deformed
+    atlas. The latter answer's regions have a better pose, in which it is asked again, for the mirror image, too.
 
     Parameters
     ----------
@@ -114,19 +114,17 @@ def predict_regions(
     scan_from_atlas = registered.scan_from_atlas
     if networks.coarse is not None:
         scan_from_atlas = find_pose(networks.coarse, image, volume, modality, prior)
-    grid = region_grid(scan_from_atlas)
-    unaided = _largest_only(_ask(networks.fine, on_grid(image, grid), prior.log_probability))
-    scan_from_atlas = _refined(unaided, grid, prior)
+    first = region_grid(scan_from_atlas)
+    seen, shares = on_grid(image, first), registered.shares_on(first)
+    unaided = _largest_only(_ask(networks.fine, seen, prior.log_probability))
+    aided = _largest_only(_ask(networks.fine, seen, registered_prior(shares, prior)))
+    scan_from_atlas = _pose_of(first.with_array(_likeliest(aided)), prior)
     posed = region_grid(scan_from_atlas)
-    beforehand = registered_prior(registered.regions_on(posed), prior)
+    beforehand = registered_prior(registered.shares_on(posed), prior)
     answer = _ask_from_both_sides(networks.fine, on_grid(image, posed), beforehand)
     labels, certainty = labels_on_scan(_largest_only(answer), posed, mask)
     return PredictedRegions(
-        labels,
-        scan_from_atlas,
-        certainty,
-        unaided.argmax(axis=0).astype(np.uint8),
-        registered.regions_on(grid),
+        labels, scan_from_atlas, certainty, _likeliest(unaided), _likeliest(shares)
     )
 
 
@@ -171,11 +169,8 @@ def find_pose(
     return _pose_of(grid.with_array(kept), prior)
 
 
-def _refined(
-    probabilities: NDArray[np.float32], grid: Volume, prior: RegionPrior
-) -> NDArray[np.float64]:
-    """Return the pose that the fine network's own regions have."""
-    return _pose_of(grid.with_array(probabilities.argmax(axis=0).astype(np.uint8)), prior)
+def _likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return probabilities.argmax(axis=0).astype(np.uint8)
 
 
 def _pose_of(labels: Volume, prior: RegionPrior) -> NDArray[np.float64]:
@@ -235,26 +230,31 @@ def labels_on_scan(
     voxel_map = np.linalg.inv(grid.affine) @ part.affine
     tensor = torch.from_numpy(probabilities)[None]
     for k in range(part.array.shape[0]):
-        best, label = _slice(tensor, voxel_map, part.array.shape[1:], k)
-        labels[k] = np.where(part.array[k], label, 0)
-        winning.append(best[labels[k] > 0])
+        j, i = np.nonzero(part.array[k])
+        voxels = apply_affine(voxel_map, np.stack((i, j, np.full_like(i, k)), axis=-1))
+        label, best = _likeliest_at(tensor, voxels)
+        labels[k, j, i] = label
+        winning.append(best[label > 0])
     certainty = float(np.concatenate(winning).mean()) if any(map(len, winning)) else 0.0
     return paste(labels, box, mask), certainty
 
 
-def _slice(
-    probabilities: Tensor, voxel_map: NDArray[np.float64], shape: tuple[int, int], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    rows, columns = shape
-    j, i = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-    voxels = np.stack((i, j, np.full_like(i, k)), axis=-1) @ voxel_map[:3, :3].T + voxel_map[:3, 3]
+def _likeliest_at(
+    probabilities: Tensor, voxels: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return the likeliest label and its probability at places on the grid, shape (points, 3); 0 outside."""
     size = np.array(probabilities.shape[:1:-1])
-    outside = ((voxels < -0.5) | (voxels > size - 0.5)).any(axis=-1)
-    if outside.all():
-        return np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
-    points = torch.from_numpy((voxels / (size - 1) * 2 - 1).astype(np.float32))[None, None]
-    sampled = functional.grid_sample(
-        probabilities, points, mode="bilinear", padding_mode="border", align_corners=True
-    )[0, :, 0]
-    best, label = sampled.max(dim=0)
-    return best.numpy(), np.where(outside, 0, label.numpy()).astype(np.uint8)
+    inside = ((voxels >= -0.5) & (voxels <= size - 0.5)).all(axis=-1)
+    labels, certainties = np.zeros(len(voxels), np.uint8), np.zeros(len(voxels), np.float32)
+    if inside.any():
+        scaled = (voxels[inside] / (size - 1) * 2 - 1).astype(np.float32)
+        sampled = functional.grid_sample(
+            probabilities,
+            torch.from_numpy(scaled)[None, None, None],
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=True,
+        )[0, :, 0, 0]
+        best, label = sampled.max(dim=0)
+        labels[inside], certainties[inside] = label.numpy(), best.numpy()
+    return labels, certainties

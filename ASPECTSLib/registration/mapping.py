@@ -9,7 +9,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.geometry import LPS_FROM_RAS, Volume, bounding_box, crop, paste, resample
+from ASPECTSLib.geometry import (
+    LPS_FROM_RAS,
+    Volume,
+    apply_affine,
+    bounding_box,
+    crop,
+    paste,
+    resample,
+)
 from ASPECTSLib.io.images import to_sitk
 
 _VECTOR_LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
@@ -43,6 +51,36 @@ class Mapping:
         field = sitk.GetImageFromArray(self.displacement_mm * _VECTOR_LPS_FROM_RAS, isVector=True)
         field.CopyInformation(to_sitk(self.grid))
         return sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
+
+
+def points_in_atlas(mapping: Mapping, grid: Volume) -> NDArray[np.float64]:
+    """Return where the voxels of a grid lie in the atlas.
+
+    Parameters
+    ----------
+    mapping
+        From points of the scan to points of the atlas.
+    grid
+        Any grid in the scan's frame; its values do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        RAS mm, shape (k, j, i, 3). Beyond the displacement field the mapping is affine.
+    """
+    indices = np.indices(grid.array.shape, np.float64)[::-1]
+    points_mm = apply_affine(grid.affine, np.moveaxis(indices, 0, -1))
+    if mapping.displacement_mm is not None and mapping.grid is not None:
+        voxels = apply_affine(np.linalg.inv(mapping.grid.affine), points_mm)
+        places = np.moveaxis(voxels[..., ::-1], -1, 0)
+        points_mm = points_mm + np.stack(
+            [
+                ndimage.map_coordinates(mapping.displacement_mm[..., axis], places, order=1)
+                for axis in range(3)
+            ],
+            axis=-1,
+        )
+    return apply_affine(mapping.matrix, points_mm)
 
 
 def invert_mapping(mapping: Mapping, like: Volume) -> Mapping:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ from ASPECTSLib.training.registered import registered_atlas
 from ASPECTSLib.training.slice_finder_view import look_at_slices, nearness
 from ASPECTSLib.training.slice_views import look_at_infarct_slices, look_at_region_slices
 from ASPECTSLib.training.validation import Measure, dice_by_class
+
+_Value = TypeVar("_Value", np.float32, np.uint8)
 
 _GAIN, _GAMMA = (0.85, 1.18), (0.85, 1.18)
 _SHIFT = 0.04  # 3 HU of the brain window
@@ -138,12 +141,16 @@ def look_at_regions_finely(
     errors_mm = _CENTRE_ERROR_MM * noise(scan.centres_mm.shape) + _POSE_ERROR_MM * noise(3)
     found_mm = scan.centres_mm + errors_mm
     grid = region_grid(fit_affine(prior.centres_mm, found_mm, scan.volumes_ml))
-    image = on_grid(intensities(scan.image, scan.modality), grid)
-    labels = [scan.regions_on(grid)]
+    image = _varied(on_grid(intensities(scan.image, scan.modality), grid), draw)
+    truth, known = scan.regions_on(grid), prior.log_probability
+    is_mirrored = not draw.chance(0.5)
+    if is_mirrored:
+        image, truth = _flipped(image), _OTHER_SIDE[_flipped(truth)]
     if draw.part("prior").chance(registered):
-        labels.append(registered_atlas(scan, prior).regions_on(grid))
-    image, (truth, *deformed) = _augmented(image, np.stack(labels), draw, _OTHER_SIDE)
-    known = registered_prior(deformed[0], prior) if deformed else prior.log_probability
+        shares = registered_atlas(scan, prior).shares_on(grid)
+        if is_mirrored:
+            shares = _flipped(shares[_OTHER_SIDE[: len(shares)]])
+        known = registered_prior(shares, prior)
     return fine_channels(image, known), truth
 
 
@@ -203,19 +210,25 @@ def _augmented(
     draw: Draw,
     other_side: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return an image with other grey values, and one in two mirrored with right and left exchanged.
+    """Return an image with other grey values, and one in two mirrored with right and left exchanged."""
+    varied = _varied(image, draw)
+    if draw.chance(0.5):
+        return varied, labels
+    return _flipped(varied), other_side[_flipped(labels)]
 
-    Labels may be several maps of the image, shape (maps, k, j, i).
-    """
+
+def _varied(image: NDArray[np.float32], draw: Draw) -> NDArray[np.float32]:
+    """Return an image with other grey values."""
     gain, gamma = draw.log_uniform(*_GAIN), draw.log_uniform(*_GAMMA)
     shift = draw.uniform(-_SHIFT, _SHIFT)
     noise = draw.uniform(0.0, _NOISE) * draw.generator.standard_normal(image.shape, np.float32)
     varied = np.clip(np.power(image, gamma) * gain + shift * (image > 0), 0, 1)
-    varied = np.clip(varied + noise * (image > 0), 0, 1).astype(np.float32)
-    if draw.chance(0.5):
-        return varied, labels
-    flipped = np.ascontiguousarray(varied[..., ::-1])
-    return flipped, np.ascontiguousarray(other_side[labels][..., ::-1])
+    return np.clip(varied + noise * (image > 0), 0, 1).astype(np.float32)
+
+
+def _flipped(array: NDArray[_Value]) -> NDArray[_Value]:
+    """Return the mirror image of what lies along i, the last axis."""
+    return np.ascontiguousarray(array[..., ::-1])
 
 
 def _exchanged(classes: int) -> NDArray[np.uint8]:

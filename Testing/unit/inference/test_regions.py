@@ -147,12 +147,13 @@ def test_the_networks_see_the_scan_where_they_look(
 ):
     predict_regions(cascade, scan, Modality.NCCT, prior, mask, registered)
     coarse = cascade.coarse.seen[-1][0].numpy()
-    first, fine = (seen[0].numpy() for seen in cascade.fine.seen[-3:-1])
+    first, aided, fine = (seen[0].numpy() for seen in cascade.fine.seen[-4:-1])
     assert (coarse.shape[0], fine.shape[0]) == (26, 25)
     np.testing.assert_array_equal(fine[1:4], coordinates(fine.shape[1:]))
     np.testing.assert_array_equal(first[4:], prior.log_probability)
+    np.testing.assert_array_equal(aided[:4], first[:4])
     posed = region_grid(predicted.scan_from_atlas)
-    known = registered_prior(registered.regions_on(posed), prior)
+    known = registered_prior(registered.shares_on(posed), prior)
     np.testing.assert_array_equal(fine[4:], known)
     np.testing.assert_array_equal(coarse[4:], prior.head_log_probability)
     x_mm = grid_points(posed.array.shape, posed.affine)[..., 0]
@@ -214,7 +215,7 @@ def test_a_network_that_sees_nothing_leaves_the_regions_of_the_deformed_atlas(
     assert region_dice(found.labels.array, plain).mean() < 0.7
     grid = region_grid(POSE)
     assert region_dice(found.unaided, truth_on(grid)).mean() > 0.8
-    np.testing.assert_array_equal(found.deformed, deformed.regions_on(grid))
+    assert region_dice(found.deformed, deformed.regions_on(grid)).mean() > 0.9
 
 
 def test_a_network_that_is_sure_is_not_overruled_by_the_deformed_atlas(

@@ -11,6 +11,7 @@ from ASPECTSLib.registration.mapping import (
     affine_to_sitk,
     displacement_from_sitk,
     invert_mapping,
+    points_in_atlas,
     warp,
     warp_labels,
 )
@@ -222,3 +223,30 @@ def test_the_inverse_of_a_mirrored_mapping_is_the_mirrored_inverse():
     found = invert_mapping(Mapping(IDENTITY, field, grid()), grid()).displacement_mm
     mirrored = invert_mapping(Mapping(IDENTITY, field[:, :, ::-1] * mirror, grid()), grid())
     assert mirrored.displacement_mm[:, :, ::-1] * mirror == pytest.approx(found, abs=1e-9)
+
+
+def waves():
+    """Return a mapping whose displacement differs from place to place, and ends within the grid."""
+    x, y, z = np.moveaxis(grid_points(grid().affine, SHAPE), -1, 0)
+    field_mm = np.stack((4 * np.sin(y / 15), 5 * np.cos(x / 12), 3 * np.sin(z / 20)), axis=-1)
+    return Mapping(general_affine(), field_mm, grid())
+
+
+@pytest.mark.parametrize("mapping", [Mapping(general_affine()), waves()])
+def test_points_are_carried_as_simpleitk_carries_them(mapping):
+    turned = pose_matrix(yaw_deg=-20.0, roll_deg=5.0, shift_mm=(3.0, 2.0, -5.0), pitch_deg=8.0)
+    like = Volume(np.zeros((4, 5, 6)), turned @ np.diag([5.0, 4.0, 6.0, 1.0]))
+    transform = mapping.to_sitk()
+    flipped = np.array([-1.0, -1.0, 1.0])
+    expected = [
+        np.array(transform.TransformPoint((point * flipped).tolist())) * flipped
+        for point in grid_points(like.affine, like.array.shape).reshape(-1, 3)
+    ]
+    found = points_in_atlas(mapping, like)
+    np.testing.assert_allclose(found.reshape(-1, 3), expected, atol=1e-6)
+
+
+def test_points_beyond_the_field_are_carried_by_the_matrix_alone():
+    far = Volume(np.zeros((2, 2, 2)), translation((500.0, 0.0, 0.0)))
+    expected = apply_affine(general_affine(), grid_points(far.affine, far.array.shape))
+    np.testing.assert_allclose(points_in_atlas(waves(), far), expected)
