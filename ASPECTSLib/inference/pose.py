@@ -17,7 +17,7 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.affine import register_affine
-from ASPECTSLib.registration.mapping import Mapping, points_in_atlas, warp
+from ASPECTSLib.registration.mapping import Mapping, points_in_atlas
 from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
 
 _LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
@@ -52,10 +52,6 @@ class RegisteredAtlas:
     def scan_from_atlas(self) -> NDArray[np.float64]:
         """4x4 affine matrix from MNI152 to the scan, RAS mm."""
         return np.linalg.inv(self.mapping.matrix)
-
-    def regions_on(self, grid: Volume) -> NDArray[np.uint8]:
-        """Return the regions on any grid in the scan's frame, uint8, of its shape."""
-        return warp(self.regions, self.mapping, grid, labels=True).array
 
     def shares_on(self, grid: Volume) -> NDArray[np.float32]:
         """Return how much of each voxel is background and each region.
