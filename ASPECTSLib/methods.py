@@ -75,7 +75,7 @@ METHODS = (
         "ncct-combined: density, infarct and asymmetry of each region together",
         (Modality.NCCT,),
         reason="ncct-combined is taken for head CT: on synthetic patients it tells affected regions as well as the "
-        "best of the three methods that it weighs, on the few real scans with a reading better than each, and it shows "
+        "best of the three methods that it weighs, on the few real scans with a reading as well as each, and it shows "
         "the infarct; see the README under 'How well it works'.",
         packages=("torch", "monai"),
     ),
