@@ -8,6 +8,7 @@ from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS
@@ -70,22 +71,15 @@ class RegisteredAtlas:
         """
         points_mm = points_in_atlas(self.mapping, grid)
         voxels = apply_affine(np.linalg.inv(self.regions.affine), points_mm)
-        along_k, along_j, along_i = np.gradient(voxels, axis=(0, 1, 2))
-        shares = np.zeros((len(REGIONS) + 1, points_mm[..., 0].size), np.float32)
-        every = np.arange(shares.shape[1])
+        places = np.moveaxis(voxels[..., ::-1], -1, 0)
+        along_k, along_j, along_i = np.gradient(places, axis=(1, 2, 3))
+        shares = np.zeros((len(REGIONS) + 1, grid.array.size), np.float32)
+        every = np.arange(grid.array.size)
         for k, j, i in product((-_TO_OCTANT, _TO_OCTANT), repeat=3):
-            labels = _nearest(self.regions, voxels + k * along_k + j * along_j + i * along_i)
+            octant = places + k * along_k + j * along_j + i * along_i
+            labels = ndimage.map_coordinates(self.regions.array, octant, order=0)
             shares[labels.ravel(), every] += 1 / _OCTANTS
         return shares.reshape(-1, *grid.array.shape)
-
-
-def _nearest(labels: Volume, voxels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the labels at places in voxels along i, j and k, shape (..., 3); 0 outside."""
-    places = np.rint(voxels).astype(np.int32)
-    size = np.array(labels.array.shape[::-1])
-    inside = ((places >= 0) & (places < size)).all(axis=-1)
-    i, j, k = np.moveaxis(np.clip(places, 0, size - 1), -1, 0)
-    return np.where(inside, labels.array[k, j, i], 0)
 
 
 def register_pose(

@@ -9,15 +9,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.geometry import (
-    LPS_FROM_RAS,
-    Volume,
-    apply_affine,
-    bounding_box,
-    crop,
-    paste,
-    resample,
-)
+from ASPECTSLib.atlas.rules import grid_points
+from ASPECTSLib.geometry import LPS_FROM_RAS, Volume, bounding_box, crop, paste, resample
 from ASPECTSLib.io.images import to_sitk
 
 _VECTOR_LPS_FROM_RAS = np.array([-1.0, -1.0, 1.0])
@@ -68,19 +61,16 @@ def points_in_atlas(mapping: Mapping, grid: Volume) -> NDArray[np.float64]:
     numpy.ndarray
         RAS mm, shape (k, j, i, 3). Beyond the displacement field the mapping is affine.
     """
-    indices = np.indices(grid.array.shape, np.float64)[::-1]
-    points_mm = apply_affine(grid.affine, np.moveaxis(indices, 0, -1))
-    if mapping.displacement_mm is not None and mapping.grid is not None:
-        voxels = apply_affine(np.linalg.inv(mapping.grid.affine), points_mm)
-        places = np.moveaxis(voxels[..., ::-1], -1, 0)
-        points_mm = points_mm + np.stack(
-            [
-                ndimage.map_coordinates(mapping.displacement_mm[..., axis], places, order=1)
-                for axis in range(3)
-            ],
-            axis=-1,
-        )
-    return apply_affine(mapping.matrix, points_mm)
+    like = to_sitk(grid)
+    field = sitk.TransformToDisplacementField(
+        mapping.to_sitk(),
+        sitk.sitkVectorFloat64,
+        like.GetSize(),
+        like.GetOrigin(),
+        like.GetSpacing(),
+        like.GetDirection(),
+    )
+    return grid_points(grid.array.shape, grid.affine) + displacement_from_sitk(field)
 
 
 def invert_mapping(mapping: Mapping, like: Volume) -> Mapping:
