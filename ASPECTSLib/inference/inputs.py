@@ -268,9 +268,18 @@ def _log_probability(
     shares: NDArray[np.float32], sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Return logarithms of what is left of each class's shares after a blur; sigma is in voxels along k, j and i."""
-    blurred = [ndimage.gaussian_filter(share, sigma) for share in shares]
-    probability = np.stack(blurred) + _PRIOR_FLOOR
+    probability = _blurred(shares, sigma) + np.float32(_PRIOR_FLOOR)
     return np.log(probability / probability.sum(axis=0))
+
+
+def _blurred(shares: NDArray[np.float32], sigma: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return what `scipy.ndimage.gaussian_filter` makes of each class, all of them by one product along an axis."""
+    along_k, along_j, along_i = (
+        ndimage.gaussian_filter1d(np.eye(size, dtype=np.float32), width, axis=0)
+        for size, width in zip(shares.shape[1:], sigma, strict=True)
+    )
+    planes = along_j @ (shares @ along_i.T)
+    return np.einsum("kz,lzji->lkji", along_k, planes, optimize=True)
 
 
 def coarse_channels(image: NDArray[np.float32], prior: RegionPrior) -> NDArray[np.float32]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -184,23 +186,27 @@ def _pose_of(labels: Volume, prior: RegionPrior) -> NDArray[np.float64]:
 
 
 def _largest_bodies(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    kept = np.zeros_like(labels)
-    for region in REGIONS:
-        body = labels == region.label
-        if body.any():
-            kept[largest_component(body)] = region.label
+    kept = labels.copy()
+    for label, box in _bodies(labels):
+        body = labels[box] == label
+        kept[box][body & ~largest_component(body)] = 0
     return kept
+
+
+def _bodies(labels: NDArray[np.integer]) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """Go through the labels from 1 that are there, each with its bounding box."""
+    boxes = enumerate(ndimage.find_objects(labels), start=1)
+    yield from ((label, box) for label, box in boxes if box is not None)
 
 
 def _largest_only(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities in which what lies apart from a region's largest body is gone."""
     shifted = np.exp(scores - scores.max(axis=0))
     probabilities = shifted / shifted.sum(axis=0)
-    labels = probabilities.argmax(axis=0)
-    for region in REGIONS:
-        body = labels == region.label
-        if body.any():
-            probabilities[region.label][body & ~largest_component(body)] = 0.0
+    labels = _likeliest(probabilities)
+    for label, box in _bodies(labels):
+        body = labels[box] == label
+        probabilities[label][box][body & ~largest_component(body)] = 0.0
     return probabilities
 
 
@@ -229,25 +235,34 @@ def labels_on_scan(
     winning: list[NDArray[np.float32]] = []
     voxel_map = np.linalg.inv(grid.affine) @ part.affine
     tensor = torch.from_numpy(probabilities)[None]
+    near = _near_labels(probabilities)
     for k in range(part.array.shape[0]):
         j, i = np.nonzero(part.array[k])
         voxels = apply_affine(voxel_map, np.stack((i, j, np.full_like(i, k)), axis=-1))
-        label, best = _likeliest_at(tensor, voxels)
+        label, best = _likeliest_at(tensor, near, voxels)
         labels[k, j, i] = label
         winning.append(best[label > 0])
     certainty = float(np.concatenate(winning).mean()) if any(map(len, winning)) else 0.0
     return paste(labels, box, mask), certainty
 
 
+def _near_labels(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where a label can win in a voxel or between it and a neighbour: not where only background is likely."""
+    background, *others = probabilities
+    return ndimage.maximum_filter(np.sum(others, axis=0) > background, size=3)
+
+
 def _likeliest_at(
-    probabilities: Tensor, voxels: NDArray[np.float64]
+    probabilities: Tensor, near: NDArray[np.bool_], voxels: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return the likeliest label and its probability at places on the grid, shape (points, 3); 0 outside."""
+    """Return the likeliest label and its probability at places, shape (points, 3); 0 outside the grid and not near."""
     size = np.array(probabilities.shape[:1:-1])
-    inside = ((voxels >= -0.5) & (voxels <= size - 0.5)).all(axis=-1)
+    asked = ((voxels >= -0.5) & (voxels <= size - 0.5)).all(axis=-1)
+    i, j, k = np.clip(np.rint(voxels[asked]).astype(np.intp), 0, size - 1).T
+    asked[asked] = near[k, j, i]
     labels, certainties = np.zeros(len(voxels), np.uint8), np.zeros(len(voxels), np.float32)
-    if inside.any():
-        scaled = (voxels[inside] / (size - 1) * 2 - 1).astype(np.float32)
+    if asked.any():
+        scaled = (voxels[asked] / (size - 1) * 2 - 1).astype(np.float32)
         sampled = functional.grid_sample(
             probabilities,
             torch.from_numpy(scaled)[None, None, None],
@@ -256,5 +271,5 @@ def _likeliest_at(
             align_corners=True,
         )[0, :, 0, 0]
         best, label = sampled.max(dim=0)
-        labels[inside], certainties[inside] = label.numpy(), best.numpy()
+        labels[asked], certainties[asked] = label.numpy(), best.numpy()
     return labels, certainties

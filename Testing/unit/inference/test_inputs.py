@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from head_phantoms import head_hu, pose_matrix
+from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlas.rules import RegionRule, grid_points, orbitomeatal_axes
@@ -249,6 +250,15 @@ def test_the_prior_is_mirror_symmetric(prior):
     )
     np.testing.assert_allclose(prior.volumes_ml[:10], prior.volumes_ml[10:], rtol=1e-3)
     np.testing.assert_allclose(prior.centres_mm[:10] * [-1, 1, 1], prior.centres_mm[10:], atol=0.01)
+
+
+def test_the_prior_is_the_atlas_blurred_by_what_people_differ(atlas, prior):
+    labels = resample(atlas.regions, region_grid(np.eye(4)), order=0).array
+    sigma = 4.0 / np.array(REGION_SPACING_MM[::-1])
+    blurred = [ndimage.gaussian_filter((labels == n).astype(float), sigma) for n in range(21)]
+    probability = np.stack(blurred) + 1e-3
+    expected = probability / probability.sum(axis=0)
+    np.testing.assert_allclose(np.exp(prior.log_probability), expected, atol=1e-5)
 
 
 def test_the_fine_network_sees_image_coordinates_and_prior(prior):

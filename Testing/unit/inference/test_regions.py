@@ -5,6 +5,7 @@ import pytest
 import torch
 from head_phantoms import mirrored
 from known_networks import KnownLabels
+from scipy import ndimage
 
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
 from ASPECTSLib.atlas.rules import grid_points
@@ -19,7 +20,12 @@ from ASPECTSLib.inference.inputs import (
     registered_prior,
 )
 from ASPECTSLib.inference.pose import RegisteredAtlas
-from ASPECTSLib.inference.regions import RegionNetworks, find_pose, predict_regions
+from ASPECTSLib.inference.regions import (
+    RegionNetworks,
+    find_pose,
+    labels_on_scan,
+    predict_regions,
+)
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.registration.mapping import Mapping, warp
 from ASPECTSLib.scoring.overlap import region_dice
@@ -174,6 +180,25 @@ def test_what_lies_apart_from_a_region_is_not_of_it(
         with_fine_labels(cascade, litter), scan, Modality.NCCT, prior, mask, registered
     )
     assert region_dice(found.labels.array, predicted.labels.array).min() > 0.97
+
+
+def test_the_likeliest_label_between_voxels_is_that_of_the_interpolated_probabilities():
+    rng = np.random.default_rng(7)
+    blobs = ndimage.gaussian_filter(rng.normal(size=(4, 9, 10, 11)), (0, 1.5, 1.5, 1.5))
+    probabilities = np.exp(25 * blobs).astype(np.float32)
+    probabilities /= probabilities.sum(axis=0)
+    grid = Volume(np.zeros((9, 10, 11), np.uint8), np.diag([2.0, 2.0, 2.0, 1.0]))
+    fine = Volume(np.ones((24, 26, 29), bool), np.diag([0.7, 0.7, 0.7, 1.0]))
+    interpolated = [resample(grid.with_array(p), fine).array for p in probabilities]
+    inside = resample(grid.with_array(np.ones((9, 10, 11), np.float32)), fine).array > 0.99
+    expected = np.argmax(interpolated, axis=0)
+
+    labels, certainty = labels_on_scan(probabilities, grid, fine)
+
+    np.testing.assert_array_equal(labels.array[inside], expected[inside])
+    assert set(np.unique(labels.array)) == {0, 1, 2, 3}
+    best = np.max(interpolated, axis=0)[inside & (expected > 0)]
+    assert certainty == pytest.approx(best.mean(), abs=0.02)
 
 
 def test_a_fine_network_that_sees_no_region_is_refused(cascade, scan, prior, mask, registered):
