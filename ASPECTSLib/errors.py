@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class ErrorCode(StrEnum):
@@ -82,6 +84,10 @@ class ASPECTSError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Tell how to make it again in another process, where `__init__` would miss the code."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class InputRefusedError(ASPECTSError):

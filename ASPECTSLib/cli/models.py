@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ASPECTSLib.inference.card import Metric, ModelCard, ModelFile, TrainingSource
     from ASPECTSLib.progress import Progress
 
-    # Name of the benchmark, models by name or path, folder of data, progress.
-    Benchmark = Callable[[str, list[str], Path | None, Progress], list[Metric]]
+    # Name of the benchmark, models by name or path, folder of data, progress, number of processes.
+    Benchmark = Callable[[str, list[str], Path | None, Progress, int], list[Metric]]
     Claim = tuple[str, Metric]  # a model's name, and what its card says
 
 _HEADINGS = ("NAME", "VERSION", "TASK", "SIZE", "FROM", "FIRST METRIC")
@@ -43,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="measure what the cards say, or a model named",
     )
     verify.add_argument("--data", type=Path, metavar="DIR", help="data that the benchmark needs")
+    _add_workers(verify)
     verify.set_defaults(run=run, action=_verify)
     calibrate = actions.add_parser(
         "calibrate",
@@ -52,11 +53,22 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "two, and the weights of ncct-combined into its file. Needs PyTorch and MONAI.",
     )
     calibrate.add_argument("--data", type=Path, metavar="DIR", required=True, help="public data")
+    _add_workers(calibrate)
     calibrate.set_defaults(run=run, action=_calibrate)
     card = actions.add_parser("card", help="show what a model is, was trained on and is for")
     card.add_argument("model", metavar="NAME", help="name or path")
     card.add_argument("--json", action="store_true", help="the card's file as it is")
     card.set_defaults(run=run, action=_show_card)
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the patients, each of 2 GB (default: 1)",
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> ExitCode:
@@ -112,7 +124,9 @@ def _verify(arguments: argparse.Namespace, console: Console) -> ExitCode:
             message = f"expected a model whose card has metrics of the benchmark {arguments.benchmark}, got none; "
             raise UsageError(ErrorCode.USAGE, message + "name those to measure for the first time")
         taken = arguments.models or sorted({name for name, _ in claims})
-        measured = benchmark(arguments.benchmark, taken, arguments.data, progress)
+        measured = benchmark(
+            arguments.benchmark, taken, arguments.data, progress, arguments.workers
+        )
         progress.finish()
     return _compare(claims, measured, console)
 
@@ -202,7 +216,7 @@ def _calibrate(arguments: argparse.Namespace, console: Console) -> ExitCode:
     from ASPECTSLib.training.calibrate import calibrate, write_calibration, write_pool
 
     with interruptible(console) as progress:
-        found = calibrate(arguments.data, progress)
+        found = calibrate(arguments.data, progress, arguments.workers)
         progress.finish()
     models = {name: find_model(name) for name in found.cards}
     for name, calibration in found.cards.items():

@@ -29,6 +29,7 @@ from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_pati
 from ASPECTSLib.training.call_benchmarks import CALL_BENCHMARKS
 from ASPECTSLib.training.infarct_benchmarks import INFARCT_BENCHMARKS
 from ASPECTSLib.training.launch import mean_interval
+from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.patients import MAIN_IMAGE
 from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, reference_dwi
 from ASPECTSLib.training.slice_benchmarks import SLICE_BENCHMARKS
@@ -59,13 +60,13 @@ class _Case:
 class _Benchmark:
     """Where cases come from, and how they are called in cards."""
 
-    cases: Callable[[Path, Atlas, Progress], Iterator[_Case]]
+    cases: Callable[[Path, Atlas, Part, Progress], Iterator[_Case]]
     data: str
     synthetic: bool
 
 
 def run_benchmark(
-    name: str, models: Sequence[str], data: Path | None, progress: Progress
+    name: str, models: Sequence[str], data: Path | None, progress: Progress, workers: int = 1
 ) -> list[Metric]:
     """Measure models on a benchmark.
 
@@ -79,6 +80,8 @@ def run_benchmark(
         Folder with the public data, as `docs/cohorts.md` lays it out.
     progress
         Told of each case, and asked for cancellation.
+    workers
+        Processes that share the cases.
 
     Returns
     -------
@@ -92,13 +95,10 @@ def run_benchmark(
         USAGE without a data folder, without models that can be measured, or with too few anatomies to hold some out.
     """
     data = required_data(name, data)
-    benchmark, networks = _DEFINITIONS[name], _networks(models)
-    atlas = load_atlas()
-    prior = region_prior(atlas)
+    benchmark = _DEFINITIONS[name]
     scores: dict[str, list[float]] = {}
-    for count, case in enumerate(benchmark.cases(data, atlas, progress)):
-        progress.stage(f"{name}: case {count + 1}", min(count / SYNTHETIC_PATIENTS, 0.99))
-        for metric, value in _measure(networks, case, atlas, prior).items():
+    for overlaps in in_parts(partial(_overlaps, name, models, data), workers, progress):
+        for metric, value in overlaps.items():
             scores.setdefault(metric, []).append(value)
     if not scores:
         message = f"expected models that the benchmark {name} can measure, got none of them"
@@ -115,6 +115,18 @@ def run_benchmark(
         )
         for metric, values in scores.items()
     ]
+
+
+def _overlaps(
+    name: str, models: Sequence[str], data: Path, part: Part, progress: Progress
+) -> Iterator[dict[str, float]]:
+    """Yield the overlaps in each case of a part."""
+    networks, atlas = _networks(models), load_atlas()
+    prior = region_prior(atlas)
+    total = SYNTHETIC_PATIENTS / part.count
+    for count, case in enumerate(_DEFINITIONS[name].cases(data, atlas, part, progress)):
+        progress.stage(f"{name}: case {count + 1}", min(count / total, 0.99))
+        yield _measure(networks, case, atlas, prior)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,16 +180,22 @@ def _regions(
 
 
 def _real(
-    load: Callable[[Path], list[ReferenceScan]], data: Path, _atlas: Atlas, _progress: Progress
+    load: Callable[[Path], list[ReferenceScan]],
+    data: Path,
+    _atlas: Atlas,
+    part: Part,
+    _progress: Progress,
 ) -> Iterator[_Case]:
-    for scan in load(data):
+    for scan in part.of(load(data)):
         yield _Case(scan.name, scan.volume, scan.modality, scan.brain, scan.regions)
 
 
-def _synthetic(modality: Modality, data: Path, atlas: Atlas, progress: Progress) -> Iterator[_Case]:
+def _synthetic(
+    modality: Modality, data: Path, atlas: Atlas, part: Part, progress: Progress
+) -> Iterator[_Case]:
     sources = unseen_sources(data, atlas, progress)
     patients = replace(PatientRange(), scanners=measured_scanners())
-    for number in range(SYNTHETIC_PATIENTS):
+    for number in part.of(range(SYNTHETIC_PATIENTS)):
         progress.check()
         patient = draw_patient(sources, unseen_seed(number), patients)
         scan = scan_patient(patient, modality, patients)
@@ -203,12 +221,12 @@ _DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
     }
 )
 
-BENCHMARKS: Mapping[str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]] = (
-    MappingProxyType(
-        dict.fromkeys(_DEFINITIONS, run_benchmark)
-        | INFARCT_BENCHMARKS
-        | CALL_BENCHMARKS
-        | SLICE_BENCHMARKS
-    )
+BENCHMARKS: Mapping[
+    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
+] = MappingProxyType(
+    dict.fromkeys(_DEFINITIONS, run_benchmark)
+    | INFARCT_BENCHMARKS
+    | CALL_BENCHMARKS
+    | SLICE_BENCHMARKS
 )
 """By name: what `aspects models verify --benchmark` runs."""

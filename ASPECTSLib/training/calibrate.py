@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.regions import REGIONS
 from ASPECTSLib.errors import ErrorCode, OutputError, ResourceError, UsageError
@@ -17,17 +19,16 @@ from ASPECTSLib.inference.calibration import DEFAULT_THRESHOLD, Calibration
 from ASPECTSLib.inference.card import ModelFile
 from ASPECTSLib.inference.plain_models import PlainKind, find_plain, plain_path, read_plain
 from ASPECTSLib.inference.registry import find_model
-from ASPECTSLib.methods import NCCT_DANET
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.pooled_call import Measures, Pool, read_pool
 from ASPECTSLib.statistics.calibration import fit_logistic, logits_of
 from ASPECTSLib.statistics.thresholds import Aim, ThresholdRule
 from ASPECTSLib.systems.combined import COMBINED_MODELS, POOL, measures_of
 from ASPECTSLib.systems.danet import DANET_MODELS
-from ASPECTSLib.systems.head_ct import HeadCt
 from ASPECTSLib.systems.slices import INFARCT_MODEL, segment_infarct
-from ASPECTSLib.training.call_benchmarks import Compared, compare
+from ASPECTSLib.training.call_benchmarks import Compared
 from ASPECTSLib.training.call_cases import CallPatients, RegionCalls, call_cases
+from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.pooling import pool_of, thresholds_of
 from ASPECTSLib.training.tasks import VALIDATION
 
@@ -58,7 +59,7 @@ class Calibrated:
     patients: int
 
 
-def calibrate(data: Path, progress: Progress) -> Calibrated:
+def calibrate(data: Path, progress: Progress, workers: int = 1) -> Calibrated:
     """Measure the calibration of the installed models of DA-Net, and the weights of the measures of `ncct-combined`.
 
     Parameters
@@ -67,6 +68,8 @@ def calibrate(data: Path, progress: Progress) -> Calibrated:
         Folder with the public data, as `docs/cohorts.md` lays it out.
     progress
         Told of each case, and asked for cancellation.
+    workers
+        Processes that share the patients.
 
     Raises
     ------
@@ -75,27 +78,44 @@ def calibrate(data: Path, progress: Progress) -> Calibrated:
     ResourceError
         If a model is missing or damaged.
     """
-    models = {name: _uncalibrated(find_model(name)) for name in COMBINED_MODELS}
-    measured: list[Measures] = []
-
-    def ask(head: HeadCt) -> RegionCalls:
-        infarct = segment_infarct(head, models[INFARCT_MODEL])
-        measured.append(measures_of(head, models, infarct))
-        probability = np.nan_to_num(measured[-1].asymmetry)
-        return RegionCalls(probability, probability >= DEFAULT_THRESHOLD)
-
-    outcome = compare(call_cases(data, PATIENTS, progress), {NCCT_DANET: ask})
-    found = outcome.methods[NCCT_DANET]
-    if len(found.calls) < RULE.least_patients:
+    every = in_parts(partial(_measured, data), workers, progress)
+    scored = [one for one in every if one.measures is not None]
+    if len(scored) < RULE.least_patients:
         message = (
-            f"expected at least {RULE.least_patients} patients with a score, got {len(found.calls)}"
+            f"expected at least {RULE.least_patients} patients with a score, got {len(scored)}"
         )
         raise UsageError(ErrorCode.USAGE, message)
-    tasks = {models[name].card.task: name for name in DANET_MODELS}
+    truth = [one.affected for one in scored]
+    found = Compared(truth, [_uncalibrated_calls(one.measures) for one in scored])
+    tasks = {find_model(name).card.task: name for name in DANET_MODELS}
     by_task = {task: calibration_of(found, task) for task in tasks}
-    pool = pool_of([_calibrated(one, by_task) for one in measured], found.truth)
+    pool = pool_of([_calibrated(one.measures, by_task) for one in scored], found.truth)
     cards = {name: by_task[task] for task, name in tasks.items()}
-    return Calibrated(cards, pool, len(measured))
+    return Calibrated(cards, pool, len(scored))
+
+
+@dataclass(frozen=True, eq=False)
+class _Patient:
+    """What is true of a patient's regions, and what is measured of them; None if there is no score."""
+
+    affected: NDArray[np.bool_]
+    measures: Measures | None
+
+
+def _measured(data: Path, part: Part, progress: Progress) -> Iterator[_Patient]:
+    """Yield the patients of a part."""
+    models = {name: _uncalibrated(find_model(name)) for name in COMBINED_MODELS}
+    for case in call_cases(data, PATIENTS, progress, part):
+        measures = None
+        if case.has_score:
+            infarct = segment_infarct(case.head, models[INFARCT_MODEL])
+            measures = measures_of(case.head, models, infarct)
+        yield _Patient(case.affected, measures)
+
+
+def _uncalibrated_calls(measures: Measures) -> RegionCalls:
+    probability = np.nan_to_num(measures.asymmetry)
+    return RegionCalls(probability, probability >= DEFAULT_THRESHOLD)
 
 
 def calibration_of(found: Compared, task: str) -> Calibration:

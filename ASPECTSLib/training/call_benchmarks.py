@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -32,6 +33,7 @@ from ASPECTSLib.training.call_cases import (
     call_heads,
     totals,
 )
+from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.tasks import TEST
 from ASPECTSLib.training.unseen import HELD_OUT, required_data
 
@@ -77,6 +79,22 @@ class Compared:
 
 
 @dataclass(frozen=True, eq=False)
+class Answered:
+    """What each method said of a patient, beside the truth.
+
+    Parameters
+    ----------
+    affected
+        Truth, shape (20,).
+    calls
+        By the name of the method; None if there is no score.
+    """
+
+    affected: NDArray[np.bool_]
+    calls: Mapping[str, RegionCalls] | None
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """A benchmark's run.
 
@@ -96,7 +114,7 @@ class Outcome:
 
 
 def run_call_benchmark(
-    name: str, models: Sequence[str], data: Path | None, progress: Progress
+    name: str, models: Sequence[str], data: Path | None, progress: Progress, workers: int = 1
 ) -> list[Metric]:
     """Measure the methods on NCCT of which all models are given.
 
@@ -110,6 +128,8 @@ def run_call_benchmark(
         Folder with the public data, as `docs/cohorts.md` lays it out.
     progress
         Told of each case, and asked for cancellation.
+    workers
+        Processes that share the patients.
 
     Returns
     -------
@@ -129,9 +149,17 @@ def run_call_benchmark(
     if not methods:
         wanted = " or ".join(" with ".join(needed) for needed in MODELS_OF.values() if needed)
         raise UsageError(ErrorCode.USAGE, f"expected the models {wanted}, got none of these sets")
-    cases = call_cases(data, PATIENTS, progress)
-    outcome = compare_calls(cases, methods, files)
+    work = partial(_answers_of, tuple(methods), tuple(models), data)
+    outcome = _summed(in_parts(work, workers, progress), methods)
     return [m for method in methods for m in metrics_of(name, method, outcome)]
+
+
+def _answers_of(
+    methods: Sequence[str], models: Sequence[str], data: Path, part: Part, progress: Progress
+) -> Iterator[Answered]:
+    """Yield what methods say of each patient of a part."""
+    files = {file.name: file for file in map(find_model, models)}
+    yield from _answers(call_cases(data, PATIENTS, progress, part), _callers(methods, files))
 
 
 def compare_calls(
@@ -141,25 +169,43 @@ def compare_calls(
     affected_fraction: float = AFFECTED_FRACTION,
 ) -> Outcome:
     """Let methods call the regions of patients, as `compare` does."""
+    return compare(cases, _callers(methods, models, affected_fraction))
 
+
+def _callers(
+    methods: Sequence[str],
+    models: Mapping[str, ModelFile],
+    affected_fraction: float = AFFECTED_FRACTION,
+) -> dict[str, Caller]:
     def caller(method: str) -> Caller:
         return lambda head: call_heads(head, method, models, affected_fraction)
 
-    return compare(cases, {method: caller(method) for method in methods})
+    return {method: caller(method) for method in methods}
 
 
 def compare(cases: Iterable[CallCase], callers: Mapping[str, Caller]) -> Outcome:
     """Let each caller call the regions of patients; those of whom there would be no score are counted and left out."""
-    compared = {method: Compared() for method in callers}
-    patients = abstained = 0
+    return _summed(_answers(cases, callers), list(callers))
+
+
+def _answers(cases: Iterable[CallCase], callers: Mapping[str, Caller]) -> Iterator[Answered]:
     for case in cases:
+        scored = case.has_score
+        calls = {m: call(case.head) for m, call in callers.items()} if scored else None
+        yield Answered(case.affected, calls)
+
+
+def _summed(answers: Iterable[Answered], methods: Sequence[str]) -> Outcome:
+    compared = {method: Compared() for method in methods}
+    patients = abstained = 0
+    for answer in answers:
         patients += 1
-        if not case.has_score:
+        if answer.calls is None:
             abstained += 1
             continue
-        for method, call in callers.items():
-            compared[method].affected.append(case.affected)
-            compared[method].calls.append(call(case.head))
+        for method, calls in answer.calls.items():
+            compared[method].affected.append(answer.affected)
+            compared[method].calls.append(calls)
     return Outcome(compared, patients, abstained)
 
 
@@ -240,6 +286,6 @@ def _maker(name: str, method: str, patients: int) -> Callable[[str, Estimate], M
 
 
 CALL_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]
+    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
 ] = MappingProxyType({"synthetic-calls": run_call_benchmark})
 """By name: what `aspects models verify --benchmark` runs."""

@@ -27,6 +27,7 @@ from ASPECTSLib.systems.danet import DANET_MODELS, call_by_danet
 from ASPECTSLib.systems.head_ct import Called, HeadCt, prepare_head_ct
 from ASPECTSLib.systems.slices import INFARCT_MODEL, call_by_slices
 from ASPECTSLib.systems.study import ScoreOptions
+from ASPECTSLib.training.parts import ALL, Part
 from ASPECTSLib.training.unseen import measured_scanners, unseen_sources
 
 INFARCTS = InfarctOptions(mca_share=0.85, age_hours=(1.0, 24.0))
@@ -115,7 +116,9 @@ class RegionCalls:
     called: NDArray[np.bool_]
 
 
-def call_cases(data: Path, patients: CallPatients, progress: Progress) -> Iterator[CallCase]:
+def call_cases(
+    data: Path, patients: CallPatients, progress: Progress, part: Part = ALL
+) -> Iterator[CallCase]:
     """Make patients of the anatomies that no recipe trains on, and find the regions of each.
 
     Parameters
@@ -126,12 +129,15 @@ def call_cases(data: Path, patients: CallPatients, progress: Progress) -> Iterat
         Which ones.
     progress
         Told of each patient, and asked for cancellation.
+    part
+        Which of them.
     """
     sources = unseen_sources(data, load_atlas(), progress)
     ill = PatientRange(healthy=0.0, infarcts=INFARCTS, scanners=measured_scanners())
     well = replace(ill, healthy=1.0)
-    for count, number in enumerate(patients):
-        progress.stage(f"patient {count + 1} of {patients.count}", count / patients.count)
+    numbers = part.of(patients)
+    for count, number in enumerate(numbers):
+        progress.stage(f"patient {count + 1} of {len(numbers)}", count / len(numbers))
         kind = ill if number < FIRST_HEALTHY else well
         patient = draw_patient(sources, (patients.stream, patients.seed, number), kind)
         synthetic = scan_patient(patient, Modality.NCCT, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from ASPECTSLib.statistics.correlation import spearman
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
 from ASPECTSLib.synthesis.lesions import SIZE_CLASSES_ML, InfarctOptions
 from ASPECTSLib.training.launch import mean_interval
+from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.reference_scans import reference_infarcts
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
@@ -69,7 +71,7 @@ class _Outcome:
 
 
 def run_infarct_benchmark(
-    name: str, models: Sequence[str], data: Path | None, progress: Progress
+    name: str, models: Sequence[str], data: Path | None, progress: Progress, workers: int = 1
 ) -> list[Metric]:
     """Measure an infarct network on a benchmark.
 
@@ -83,6 +85,8 @@ def run_infarct_benchmark(
         Folder with the public data, as `docs/cohorts.md` lays it out.
     progress
         Told of each case, and asked for cancellation.
+    workers
+        Processes that share the cases.
 
     Returns
     -------
@@ -95,23 +99,27 @@ def run_infarct_benchmark(
         USAGE without a data folder or without one infarct model.
     """
     data = required_data(name, data)
-    files = [file for file in map(find_model, models) if file.card.task == "infarct"]
-    if len(files) != 1:
-        raise UsageError(ErrorCode.USAGE, f"expected one infarct model, got {len(files)}")
-    network, brain = load_network(files[0]), load_network(find_model("brain"))
-    outcomes: dict[str, list[_Outcome]] = {WITH_ADC: [], WITHOUT_ADC: [], BY_ADC: []}
-    total = INFARCTED + HEALTHY
-    for count, case in enumerate(_CASES[name](data, progress)):
-        progress.stage(f"{name}: case {count + 1}", min(count / total, 0.99))
-        for way, outcome in _measure(network, brain, case).items():
-            outcomes[way].append(outcome)
+    chosen = [model for model in models if find_model(model).card.task == "infarct"]
+    if len(chosen) != 1:
+        raise UsageError(ErrorCode.USAGE, f"expected one infarct model, got {len(chosen)}")
+    outcomes = in_parts(partial(_outcomes, name, chosen[0], data), workers, progress)
+    summary = _real if name == "real-infarct" else _all
     return [
         metric
-        for way, found in outcomes.items()
-        for metric in (
-            _real(name, way, found) if name == "real-infarct" else _all(name, way, found)
-        )
+        for way in (WITH_ADC, WITHOUT_ADC, BY_ADC)
+        for metric in summary(name, way, [outcome[way] for outcome in outcomes])
     ]
+
+
+def _outcomes(
+    name: str, model: str, data: Path, part: Part, progress: Progress
+) -> Iterator[dict[str, _Outcome]]:
+    """Yield what each way finds in each case of a part."""
+    network, brain = load_network(find_model(model)), load_network(find_model("brain"))
+    total = (INFARCTED + HEALTHY) / part.count
+    for count, case in enumerate(_CASES[name](data, part, progress)):
+        progress.stage(f"{name}: case {count + 1}", min(count / total, 0.99))
+        yield _measure(network, brain, case)
 
 
 def _measure(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str, _Outcome]:
@@ -138,18 +146,18 @@ def _found(network: nn.Module, brain: nn.Module, case: InfarctCase) -> dict[str,
         return dict.fromkeys((WITH_ADC, WITHOUT_ADC, BY_ADC), nothing)
 
 
-def _real_cases(data: Path, _progress: Progress) -> Iterator[InfarctCase]:
-    for scan in reference_infarcts(data):
+def _real_cases(data: Path, part: Part, _progress: Progress) -> Iterator[InfarctCase]:
+    for scan in part.of(reference_infarcts(data)):
         yield InfarctCase(scan.volume, scan.adc, scan.infarct)
 
 
-def _synthetic_cases(data: Path, progress: Progress) -> Iterator[InfarctCase]:
+def _synthetic_cases(data: Path, part: Part, progress: Progress) -> Iterator[InfarctCase]:
     sources = unseen_sources(data, load_atlas(), progress)
     ill = PatientRange(healthy=0.0, infarcts=INFARCTS, scanners=measured_scanners())
     well = replace(ill, healthy=1.0)
     numbers = [(n, ill) for n in range(INFARCTED)]
     numbers += [(_FIRST_HEALTHY + n, well) for n in range(HEALTHY)]
-    for number, patients in numbers:
+    for number, patients in part.of(numbers):
         progress.check()
         patient = draw_patient(sources, unseen_seed(number), patients)
         scan = scan_patient(patient, Modality.DWI, patients)
@@ -216,11 +224,11 @@ def _rounded(interval: tuple[float, float]) -> tuple[float, float]:
 
 
 _BOOTSTRAP = Bootstrap()
-_CASES: Mapping[str, Callable[[Path, Progress], Iterator[InfarctCase]]] = MappingProxyType(
+_CASES: Mapping[str, Callable[[Path, Part, Progress], Iterator[InfarctCase]]] = MappingProxyType(
     {"real-infarct": _real_cases, "synthetic-infarct": _synthetic_cases}
 )
 
 INFARCT_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]
+    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
 ] = MappingProxyType(dict.fromkeys(_CASES, run_infarct_benchmark))
 """By name: what `aspects models verify --benchmark` runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.key_slices import KeySlices, find_key_slices
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, labels_on, scan_patient
 from ASPECTSLib.training.launch import mean_interval
+from ASPECTSLib.training.parts import ALL, Part, in_parts
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
     measured_scanners,
@@ -35,7 +37,7 @@ SliceCase = tuple[Volume, KeySlices]
 
 
 def run_slice_benchmark(
-    name: str, models: Sequence[str], data: Path | None, progress: Progress
+    name: str, models: Sequence[str], data: Path | None, progress: Progress, workers: int = 1
 ) -> list[Metric]:
     """Measure a slice finder.
 
@@ -49,6 +51,8 @@ def run_slice_benchmark(
         Folder with the public data, as `docs/cohorts.md` lays it out.
     progress
         Told of each case, and asked for cancellation.
+    workers
+        Processes that share the patients.
 
     Returns
     -------
@@ -61,25 +65,33 @@ def run_slice_benchmark(
         USAGE without a data folder or without one slice finder.
     """
     data = required_data(name, data)
-    files = [file for file in map(find_model, models) if file.card.task == "slice-finder"]
-    if len(files) != 1:
-        raise UsageError(ErrorCode.USAGE, f"expected one slice finder, got {len(files)}")
-    network = load_network(files[0])
-    apart = np.array(
-        [distance_of(network, *case) for case in slice_cases(data, PATIENTS, progress)]
-    )
-    apart_mm, slices = apart.T
+    chosen = [model for model in models if find_model(model).card.task == "slice-finder"]
+    if len(chosen) != 1:
+        raise UsageError(ErrorCode.USAGE, f"expected one slice finder, got {len(chosen)}")
+    apart = in_parts(partial(_distances, chosen[0], data), workers, progress)
+    apart_mm, slices = np.array(apart).T
     return [
         _metric(name, "ganglionic slice, mean distance in mm", apart_mm),
         _metric(name, "ganglionic slice, share at most one slice off", slices <= 1),
     ]
 
 
-def slice_cases(data: Path, count: int, progress: Progress) -> Iterator[SliceCase]:
-    """Make patients of the anatomies that no recipe trains on."""
+def _distances(
+    model: str, data: Path, part: Part, progress: Progress
+) -> Iterator[tuple[float, float]]:
+    """Yield how far off the network is in each patient of a part."""
+    network = load_network(find_model(model))
+    for case in slice_cases(data, PATIENTS, progress, part):
+        yield distance_of(network, *case)
+
+
+def slice_cases(
+    data: Path, count: int, progress: Progress, part: Part = ALL
+) -> Iterator[SliceCase]:
+    """Make patients of the anatomies that no recipe trains on, those of a part."""
     sources = unseen_sources(data, load_atlas(), progress)
     patients = PatientRange(scanners=measured_scanners())
-    for number in range(count):
+    for number in part.of(range(count)):
         progress.stage(f"patient {number + 1} of {count}", number / count)
         patient = draw_patient(sources, unseen_seed(number), patients)
         scan = scan_patient(patient, Modality.NCCT, patients)
@@ -102,6 +114,6 @@ def _metric(name: str, words: str, values: np.ndarray) -> Metric:
 
 
 SLICE_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress], list[Metric]]
+    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
 ] = MappingProxyType({"synthetic-slices": run_slice_benchmark})
 """By name: what `aspects models verify --benchmark` runs."""

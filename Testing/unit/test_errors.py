@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import pytest
 
+from ASPECTSLib.batch.run import BatchCancelledError
 from ASPECTSLib.errors import (
     ASPECTSError,
     CancelledError,
@@ -54,6 +58,21 @@ def test_cancellation_says_that_nothing_was_written_and_exits_with_130():
     assert error.code is ErrorCode.CANCELLED
     assert error.exit_code == 130
     assert "nothing was written" in error.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ContentRefusedError(ErrorCode.NO_BRAIN, "expected a brain, got a knee"),
+        CancelledError(),
+        BatchCancelledError(Path("results")),
+    ],
+)
+def test_an_error_is_the_same_in_another_process(error):
+    received = pickle.loads(pickle.dumps(error))
+    assert type(received) is type(error)
+    assert (received.code, received.message) == (error.code, error.message)
+    assert str(received) == str(error)
 
 
 def test_exit_statuses_are_those_that_the_command_line_promises():

@@ -51,9 +51,10 @@ def network(monkeypatch):
 def benchmark(network, monkeypatch):  # noqa: ARG001 - a benchmark needs networks
     """Return a benchmark that measures what it is told to, and records how it was called."""
 
-    def measure(name, models, data, progress):
+    def measure(name, models, data, progress, workers):
         progress.stage("measuring", 0.5)
         told.calls.append((name, models, data))
+        told.workers = workers
         return [measured(value, **changes) for value, changes in told.values]
 
     told = SimpleNamespace(values=[(0.9, {})], calls=[])
@@ -162,6 +163,14 @@ def test_a_benchmark_is_compared_with_the_card(folder, run, benchmark, value, co
     assert line.startswith(verdict)
     assert f"now dice {value}" in line
     assert "card dice 0.9 (0.85 to 0.95), n = 20, synthetic" in line
+
+
+def test_a_benchmark_is_told_how_many_processes_share_it(folder, run, benchmark):
+    write_model(folder)
+    assert run("models", "verify", "--benchmark", "phantoms").exit_code == ExitCode.RESULT
+    assert benchmark.workers == 1
+    run("models", "verify", "--benchmark", "phantoms", "--workers", "3")
+    assert benchmark.workers == 3
 
 
 def test_a_benchmark_takes_the_models_whose_cards_name_it(folder, run, benchmark):

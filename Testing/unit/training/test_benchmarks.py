@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from known_networks import SoftTissue
 from synthetic_head_phantoms import LARGE_SHAPE, phantom_anatomy
+from work_in_parts import parts_as_sent
 
 from ASPECTSLib.errors import (
     CancelledError,
@@ -37,8 +38,8 @@ SHAPE = (6, 8, 10)
 FOLDER = Path("anywhere")
 
 
-def run(name, models, data, progress=None):
-    return BENCHMARKS[name](name, models, data, progress or Progress())
+def run(name, models, data, progress=None, workers=1):
+    return BENCHMARKS[name](name, models, data, progress or Progress(), workers)
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +93,8 @@ def real(monkeypatch):
     monkeypatch.setattr(benchmarks, "predict_regions", predict_regions)
     real_cases = replace(
         benchmarks._DEFINITIONS["real-ct"],
-        cases=lambda data, atlas, progress: benchmarks._real(
-            lambda _folder: state.scans, data, atlas, progress
+        cases=lambda data, atlas, part, progress: benchmarks._real(
+            lambda _folder: state.scans, data, atlas, part, progress
         ),
     )
     monkeypatch.setattr(
@@ -208,6 +209,25 @@ def test_patients_are_of_anatomies_and_seeds_that_nobody_trains_on(synthetic, mo
     assert (metric.n, metric.synthetic) == (3, True)
     assert metric.data == "NCCT of synthetic patients of anatomies that were not trained on"
     assert 0.0 < metric.interval[0] <= metric.value <= metric.interval[1] < 1.0
+
+
+def test_processes_share_the_patients(synthetic, monkeypatch):
+    def predict(_network, volume, _modality):
+        return volume.with_array(volume.array > np.percentile(volume.array, 60))
+
+    monkeypatch.setattr(benchmarks, "predict_brain", predict)
+    alone = run("synthetic-ncct", ["brain"], FOLDER)
+    synthetic.drawn.clear()
+    monkeypatch.setattr(benchmarks, "in_parts", parts_as_sent)
+    assert run("synthetic-ncct", ["brain"], FOLDER, workers=2) == alone
+    assert [seed[-1] for seed, _ in synthetic.drawn] == [0, 2, 1]
+
+
+def test_processes_share_the_real_scans(real, monkeypatch):
+    alone = run("real-ct", ["brain", "regions-coarse", "regions-fine"], FOLDER)
+    monkeypatch.setattr(benchmarks, "in_parts", parts_as_sent)
+    assert run("real-ct", ["brain", "regions-coarse", "regions-fine"], FOLDER, workers=3) == alone
+    assert len(real.asked) == 8
 
 
 def test_a_network_that_sees_the_brain_is_told_from_one_that_does_not(synthetic, monkeypatch):

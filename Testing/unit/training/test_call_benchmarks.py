@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from work_in_parts import parts_as_sent
 
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of
 from ASPECTSLib.errors import CancelledError, ErrorCode, UsageError
@@ -23,6 +24,7 @@ from ASPECTSLib.training.call_benchmarks import (
     total_measures,
 )
 from ASPECTSLib.training.call_cases import CallCase, CallPatients, RegionCalls, totals
+from ASPECTSLib.training.parts import Part
 
 NAME = "synthetic-calls"
 DANET = ("danet-cortical", "danet-subcortical")
@@ -76,8 +78,8 @@ def answers(monkeypatch):
     return state
 
 
-def run(models=DANET, data=Path("anywhere")):
-    found = CALL_BENCHMARKS[NAME](NAME, list(models), data, Progress())
+def run(models=DANET, data=Path("anywhere"), workers=1):
+    found = CALL_BENCHMARKS[NAME](NAME, list(models), data, Progress(), workers)
     return {metric.metric: metric for metric in found}
 
 
@@ -176,6 +178,40 @@ def test_patients_are_numbered_without_overlap_and_can_be_counted():
     assert CallPatients(3, 2, 2, 5).count == 5
 
 
+def test_a_process_makes_the_patients_of_its_part_only(monkeypatch):
+    drawn = []
+    scan = SimpleNamespace(images={"ncct": None}, fractions=np.zeros(len(REGIONS)))
+    monkeypatch.setattr(call_cases, "unseen_sources", lambda *_: None)
+    monkeypatch.setattr(call_cases, "draw_patient", lambda _s, seed, _p: drawn.append(seed))
+    monkeypatch.setattr(call_cases, "scan_patient", lambda *_: scan)
+    monkeypatch.setattr(call_cases, "truth_on", lambda *_: scan)
+    monkeypatch.setattr(call_cases, "prepare_head_ct", lambda *_: HEAD)
+    stages = []
+    progress = Progress(lambda stage, fraction: stages.append((stage, fraction)))
+    second = Part(1, 2)
+    cases = call_cases.call_cases(Path("anywhere"), CallPatients(3, 2, 2, 5), progress, second)
+    assert [case.number for case in cases] == [1, 10_000]
+    assert drawn == [(2, 5, 1), (2, 5, 10_000)]
+    assert stages == [("patient 1 of 2", 0.0), ("patient 2 of 2", 0.5)]
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_processes_measure_what_one_measures(answers, monkeypatch, workers):
+    def call(_head, _method, _models, _fraction):
+        said = np.linspace(0, 1, len(REGIONS))
+        return RegionCalls(said, said >= 0.5)
+
+    def cases(_data, _patients, _progress, part):
+        return iter(part.of(answers.cases))
+
+    answers.cases.insert(2, CallCase(9, PATIENTS[0], UNFIT))
+    monkeypatch.setattr(call_benchmarks, "call_heads", call)
+    monkeypatch.setattr(call_benchmarks, "call_cases", cases)
+    alone = run()
+    monkeypatch.setattr(call_benchmarks, "in_parts", parts_as_sent)
+    assert run(workers=workers) == alone
+
+
 def test_making_patients_can_be_cancelled(monkeypatch):
     monkeypatch.setattr(call_cases, "unseen_sources", lambda *_: None)
     progress = Progress(is_cancelled=lambda: True)
@@ -230,20 +266,19 @@ def asked(monkeypatch):
         drops_hu = generator.normal(0.0, 1.0, len(REGIONS)) + truth
         return Measures(drops_hu, shares, 1 / (1 + np.exp(-sure)))
 
-    def cases(*_):
-        for number in range(state.count):
+    def cases(_data, _patients, _progress, part):
+        for number in part.of(range(state.count)):
             head = SimpleNamespace(number=number, **vars(HEAD))
             yield CallCase(number, truths[number], head)
 
     tasks = dict(zip(DANET, PAIRS, strict=True))
-    card = SimpleNamespace
+
+    def find(name):
+        return SimpleNamespace(name=name, card=SimpleNamespace(task=tasks.get(name, "other")))
+
     monkeypatch.setattr(calibration, "call_cases", cases)
-    monkeypatch.setattr(calibration, "find_model", lambda name: name)
-    monkeypatch.setattr(
-        calibration,
-        "_uncalibrated",
-        lambda name: SimpleNamespace(name=name, card=card(task=tasks.get(name, "other"))),
-    )
+    monkeypatch.setattr(calibration, "find_model", find)
+    monkeypatch.setattr(calibration, "_uncalibrated", lambda model: model)
     monkeypatch.setattr(calibration, "segment_infarct", lambda *_: "infarct")
     monkeypatch.setattr(calibration, "measures_of", measure)
     return state
@@ -257,6 +292,18 @@ def test_networks_and_weights_are_calibrated_on_the_same_patients(asked):
     assert set(found.pool.threshold) == {code.value for code in RegionCode}
     assert min(found.pool.density, found.pool.coverage, found.pool.asymmetry) > 0.05
     assert sorted(asked.models) == sorted((*DANET, "ncct-infarct"))
+
+
+def test_processes_calibrate_as_one_does(asked, monkeypatch):
+    def measure(head, _models, _infarct):
+        generator = np.random.default_rng(head.number)
+        return Measures(*generator.uniform(0.01, 0.99, (3, len(REGIONS))))
+
+    monkeypatch.setattr(calibration, "measures_of", measure)
+    alone = calibration.calibrate(Path("anywhere"), Progress())
+    monkeypatch.setattr(calibration, "in_parts", parts_as_sent)
+    assert calibration.calibrate(Path("anywhere"), Progress(), workers=3) == alone
+    assert asked.count == alone.patients == 40
 
 
 def test_too_few_patients_with_a_score_are_no_calibration(asked):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from infarct_networks import BrightInfarct
 from synthetic_head_phantoms import LARGE_SHAPE, phantom_anatomy
+from work_in_parts import parts_as_sent
 
 from ASPECTSLib.errors import (
     CancelledError,
@@ -46,8 +47,8 @@ RANKS = "Spearman of volumes"
 SHARE_FALSE = "share of the healthy with over 0.5 mL"
 
 
-def run(name, data=Path("anywhere"), models=("infarct",), progress=None):
-    found = INFARCT_BENCHMARKS[name](name, list(models), data, progress or Progress())
+def run(name, data=Path("anywhere"), models=("infarct",), progress=None, workers=1):
+    found = INFARCT_BENCHMARKS[name](name, list(models), data, progress or Progress(), workers)
     return {metric.metric: metric for metric in found}
 
 
@@ -96,7 +97,11 @@ def answers(monkeypatch):
 def cases(monkeypatch):
     """Return the list that the synthetic benchmark takes its cases from."""
     given = [case(n) for n in (20, 120, 500, 1500, 4000, 0, 0)]
-    made = {**infarct_benchmarks._CASES, "synthetic-infarct": lambda *_: iter(given)}
+
+    def of_part(_data, part, _progress):
+        return iter(part.of(given))
+
+    made = {**infarct_benchmarks._CASES, "synthetic-infarct": of_part}
     monkeypatch.setattr(infarct_benchmarks, "_CASES", MappingProxyType(made))
     return given
 
@@ -267,6 +272,16 @@ def test_patients_are_of_anatomies_and_seeds_that_nobody_trains_on(patients, ans
     assert {dwi.array.dtype for dwi in seen} == {np.dtype(np.float32)}
     assert found[f"infarct by {WITH_ADC}: {DICE}"].n == 2
     assert found[f"infarct by {WITH_ADC}: {FALSE_ML}"].n == 1
+
+
+def test_processes_share_the_patients(patients, answers, monkeypatch):
+    answers.infarct = lambda dwi: dwi.array > np.percentile(dwi.array, 99)
+    alone = run("synthetic-infarct")
+    one_after_the_other = [seed for seed, *_ in patients]
+    patients.clear()
+    monkeypatch.setattr(infarct_benchmarks, "in_parts", parts_as_sent)
+    assert run("synthetic-infarct", workers=2) == alone
+    assert [seed for seed, *_ in patients] == [one_after_the_other[n] for n in (0, 2, 1)]
 
 
 @pytest.mark.usefixtures("patients")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from work_in_parts import parts_as_sent
 
 from ASPECTSLib.errors import CancelledError, ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume, centred_affine
@@ -48,8 +49,8 @@ def answers(monkeypatch):
     return state
 
 
-def run(models=("slice-finder",), data=Path("anywhere")):
-    found = SLICE_BENCHMARKS[NAME](NAME, list(models), data, Progress())
+def run(models=("slice-finder",), data=Path("anywhere"), workers=1):
+    found = SLICE_BENCHMARKS[NAME](NAME, list(models), data, Progress(), workers)
     return {metric.metric: metric for metric in found}
 
 
@@ -62,6 +63,22 @@ def test_distances_are_told_in_mm_and_in_slices():
         5 / 6, abs=1e-4
     )
     assert all((m.benchmark, m.n, m.synthetic) == (NAME, 6, True) for m in found.values())
+
+
+def test_processes_share_the_patients(monkeypatch):
+    """Each patient is as many mm off as its number says."""
+    grid = np.diag([1.0, 1.0, 1.0, 1.0])
+
+    def cases(_data, count, _progress, part):
+        return ((Volume(np.full((20, 4, 4), n), grid), TRUE) for n in part.of(range(count)))
+
+    monkeypatch.setattr(slice_benchmarks, "slice_cases", cases)
+    monkeypatch.setattr(slice_benchmarks, "find_ganglionic", lambda _n, v: float(v.array[0, 0, 0]))
+    monkeypatch.setattr(slice_benchmarks, "compare_key_slices", lambda found, *_: found)
+    alone = run()
+    assert alone["ganglionic slice, mean distance in mm"].value == np.arange(60).mean()
+    monkeypatch.setattr(slice_benchmarks, "in_parts", parts_as_sent)
+    assert run(workers=4) == alone
 
 
 def test_a_perfect_finder_is_nowhere_off(answers):
