@@ -141,6 +141,25 @@ class Brain:
     registration: RegistrationRoute = RegistrationRoute.AUTO
 
 
+@dataclass(frozen=True, eq=False)
+class FittedAtlas:
+    """An atlas that was deformed to a brain.
+
+    Parameters
+    ----------
+    mapping
+        From points of the scan to points of the atlas.
+    quality
+        How well it fits.
+    route
+        Who deformed it, never `auto`.
+    """
+
+    mapping: Mapping
+    quality: RegistrationQuality
+    route: RegistrationRoute
+
+
 def delineate(
     volume: Volume,
     atlas: Atlas,
@@ -267,21 +286,33 @@ def find_regions(
         If networks were asked for by name and PyTorch or a model is missing or damaged.
     """
     models = region_models(source)
-    registered, mapping = register(brain, atlas, progress)
-    if not models or registered.quality.failures:
-        return registered
+    fitted = register(brain, atlas, progress)
+    if not models or fitted.quality.failures:
+        return _carried(brain, atlas, fitted)
     progress.stage("regions by network", 0.68)
-    found = _predict(brain, atlas, models, mapping)
+    found = _predict(brain, atlas, models, fitted.mapping)
     agreement = float(region_dice(found.unaided, found.deformed).mean())
-    compared = replace(
-        registered,
-        models=models,
-        agreement=agreement,
-        is_doubtful=not _agree(found.unaided, found.deformed, agreement),
+    is_doubtful = not _agree(found.unaided, found.deformed, agreement)
+    if is_doubtful and source is RegionSource.AUTO:
+        registered = _carried(brain, atlas, fitted)
+        return replace(registered, models=models, agreement=agreement, is_doubtful=True)
+    return Delineation(
+        brain.prepared,
+        found.labels,
+        fitted.quality,
+        RegionSource.NETWORK,
+        fitted.route,
+        models,
+        agreement,
+        is_doubtful,
     )
-    if compared.is_doubtful and source is RegionSource.AUTO:
-        return compared
-    return replace(compared, labels=found.labels, source=RegionSource.NETWORK)
+
+
+def _carried(brain: Brain, atlas: Atlas, fitted: FittedAtlas) -> Delineation:
+    """Return the regions of the registration, on the scan's own slices."""
+    labels = warp_labels(atlas.regions, fitted.mapping, brain.mask)
+    source = RegionSource.REGISTRATION
+    return Delineation(brain.prepared, labels, fitted.quality, source, fitted.route)
 
 
 def _agree(labels: NDArray[np.uint8], registered: NDArray[np.uint8], agreement: float) -> bool:
@@ -337,20 +368,13 @@ def _stripped(
     return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
-def register(
-    brain: Brain, atlas: Atlas, progress: Progress | None = None
-) -> tuple[Delineation, Mapping]:
-    """Register the atlas, and carry its regions to the scan's own slices.
+def register(brain: Brain, atlas: Atlas, progress: Progress | None = None) -> FittedAtlas:
+    """Register the atlas.
 
     Parameters
     ----------
     brain, atlas, progress
         As in `find_regions`.
-
-    Returns
-    -------
-    tuple of Delineation and Mapping
-        The regions of the registration, and the mapping from points of the scan to points of the atlas.
 
     Raises
     ------
@@ -372,9 +396,7 @@ def register(
             "of them lie beyond its ends"
         )
         raise ContentRefusedError(ErrorCode.PARTIAL_COVERAGE, message)
-    labels = warp_labels(atlas.regions, mapping, brain.mask)
-    found = Delineation(brain.prepared, labels, quality, RegionSource.REGISTRATION, route)
-    return found, mapping
+    return FittedAtlas(mapping, quality, route)
 
 
 def _predict(

@@ -174,7 +174,7 @@ def _regions(
 ) -> Volume:
     """Return the regions of a case as they are found in use."""
     brain = seen_as_in_use(case.volume, mask, case.modality, atlas)
-    registered = RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
+    registered = RegisteredAtlas(atlas.regions, register(brain, atlas).mapping)
     volume = brain.prepared.volume
     return predict_regions(networks, volume, brain.modality, prior, brain.mask, registered).labels
 

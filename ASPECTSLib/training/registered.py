@@ -39,7 +39,7 @@ def _register(scan: Labelled, prior: RegionPrior) -> RegisteredAtlas:
     mask = scan.image.with_array(scan.brain)
     try:
         brain = seen_as_in_use(scan.image, mask, scan.modality, atlas)
-        return RegisteredAtlas(atlas.regions, register(brain, atlas)[1])
+        return RegisteredAtlas(atlas.regions, register(brain, atlas).mapping)
     except ContentRefusedError:
         pose = fit_affine(prior.centres_mm, scan.centres_mm, scan.volumes_ml)
         return RegisteredAtlas.in_pose(atlas.regions, pose)

@@ -138,6 +138,19 @@ def test_networks_regions_are_taken_and_compared_with_the_registered(
     np.testing.assert_array_equal(found.labels.array, registered.labels.array)
 
 
+def test_regions_of_the_registration_are_not_made_where_the_networks_are_taken(
+    head, atlas, registered, predicted, monkeypatch
+):
+    def refuse(*_):
+        raise AssertionError
+
+    predicted(registered.labels)
+    monkeypatch.setattr(delineation, "warp_labels", refuse)
+    found = delineate(head, atlas, RegionSource.NETWORK, Progress())
+    assert found.source is RegionSource.NETWORK
+    assert found.quality == registered.quality
+
+
 def test_mirrored_scan_gives_mirrored_regions_of_the_registration(head, atlas, registered):
     found = delineate(mirror(head), atlas, RegionSource.REGISTRATION, Progress())
     np.testing.assert_array_equal(found.labels.array, swap_sides(mirror(registered.labels).array))

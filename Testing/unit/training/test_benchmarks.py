@@ -57,7 +57,7 @@ def models(monkeypatch):
     monkeypatch.setattr(benchmarks, "find_model", find)
     monkeypatch.setattr(benchmarks, "find_optional_model", find)
     monkeypatch.setattr(benchmarks, "seen_as_in_use", seen)
-    monkeypatch.setattr(benchmarks, "register", lambda *_: (None, "mapping"))
+    monkeypatch.setattr(benchmarks, "register", lambda *_: SimpleNamespace(mapping="mapping"))
     monkeypatch.setattr(benchmarks, "load_network", lambda file: f"network of {file.card.task}")
     monkeypatch.setattr(benchmarks, "region_prior", lambda _atlas: "prior")
     monkeypatch.setattr(benchmarks, "load_atlas", lambda: SimpleNamespace(regions="regions"))

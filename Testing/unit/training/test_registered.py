@@ -47,7 +47,7 @@ def test_a_scan_is_registered_once_as_long_as_it_is_kept(scan, atlas, prior, mon
 
     def register(brain, wanted):
         asked.append((brain, wanted))
-        return None, mapping
+        return SimpleNamespace(mapping=mapping)
 
     monkeypatch.setattr(registered, "seen_as_in_use", lambda *given: SimpleNamespace(given=given))
     monkeypatch.setattr(registered, "register", register)
@@ -74,7 +74,9 @@ def test_of_a_scan_that_is_refused_the_pose_is_known(scan, atlas, prior, monkeyp
 
 def test_another_atlas_is_registered_anew(scan, atlas, prior, monkeypatch):
     monkeypatch.setattr(registered, "seen_as_in_use", lambda *_: None)
-    monkeypatch.setattr(registered, "register", lambda *_: (None, Mapping(np.eye(4))))
+    monkeypatch.setattr(
+        registered, "register", lambda *_: SimpleNamespace(mapping=Mapping(np.eye(4)))
+    )
     regions = atlas.regions.with_array(atlas.regions.array.copy())
     other = replace(prior, atlas=replace(atlas, regions=regions))
     assert registered_atlas(scan, prior).regions is atlas.regions
