@@ -27,6 +27,7 @@ from ASPECTSLib.scoring.low_adc import low_adc
 from ASPECTSLib.scoring.overlap import dice
 from ASPECTSLib.statistics.bootstrap import Bootstrap, percentile_interval, replicates
 from ASPECTSLib.statistics.correlation import spearman
+from ASPECTSLib.statistics.proportions import proportion
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on
 from ASPECTSLib.synthesis.lesions import SIZE_CLASSES_ML, InfarctOptions
 from ASPECTSLib.training.launch import mean_interval
@@ -197,8 +198,12 @@ def _all(name: str, way: str, outcomes: Sequence[_Outcome]) -> Iterable[Metric]:
         yield replace(metric, n=len(ill), interval=_rounded((rho.low, rho.high)))
     false_ml = [o.found_ml for o in well]
     yield make(f"infarct by {way}: mean false volume in the healthy, mL", false_ml)
-    false = [float(ml > _NOTED_FALSE_ML) for ml in false_ml]
-    yield make(f"infarct by {way}: share of the healthy with over {_NOTED_FALSE_ML} mL", false)
+    share = proportion(sum(ml > _NOTED_FALSE_ML for ml in false_ml), len(false_ml))
+    metric = make(
+        f"infarct by {way}: share of the healthy with over {_NOTED_FALSE_ML} mL", false_ml
+    )
+    value, interval = round(share.value, 4), _rounded((share.low, share.high))
+    yield replace(metric, value=value, interval=interval)  # none of a few is no certainty
 
 
 def _row_medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
