@@ -12,13 +12,9 @@ from ASPECTSLib.cli.console import Console, interruptible
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, ExitCode, ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ASPECTSLib.inference.card import Metric, ModelCard, ModelFile, TrainingSource
-    from ASPECTSLib.progress import Progress
+    from ASPECTSLib.training.unseen import Benchmark
 
-    # Name of the benchmark, models by name or path, folder of data, progress, number of processes.
-    Benchmark = Callable[[str, list[str], Path | None, Progress, int], list[Metric]]
     Claim = tuple[str, Metric]  # a model's name, and what its card says
 
 _HEADINGS = ("NAME", "VERSION", "TASK", "SIZE", "FROM", "FIRST METRIC")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ from ASPECTSLib.inference.inputs import (
 from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.run import logits
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.preprocessing.components import largest_component
+from ASPECTSLib.preprocessing.components import strays
 
 _MIN_REGIONS = 12  # of twenty: fewer do not fix the pose
 _MIN_SHARE = 0.25  # of a region's volume in the atlas, for its centre to count
@@ -187,26 +186,17 @@ def _pose_of(labels: Volume, prior: RegionPrior) -> NDArray[np.float64]:
 
 def _largest_bodies(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     kept = labels.copy()
-    for label, box in _bodies(labels):
-        body = labels[box] == label
-        kept[box][body & ~largest_component(body)] = 0
+    for _, box, stray in strays(labels):
+        kept[box][stray] = 0
     return kept
-
-
-def _bodies(labels: NDArray[np.integer]) -> Iterator[tuple[int, tuple[slice, ...]]]:
-    """Go through the labels from 1 that are there, each with its bounding box."""
-    boxes = enumerate(ndimage.find_objects(labels), start=1)
-    yield from ((label, box) for label, box in boxes if box is not None)
 
 
 def _largest_only(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities in which what lies apart from a region's largest body is gone."""
     shifted = np.exp(scores - scores.max(axis=0))
     probabilities = shifted / shifted.sum(axis=0)
-    labels = _likeliest(probabilities)
-    for label, box in _bodies(labels):
-        body = labels[box] == label
-        probabilities[label][box][body & ~largest_component(body)] = 0.0
+    for label, box, stray in strays(_likeliest(probabilities)):
+        probabilities[label][box][stray] = 0.0
     return probabilities
 
 
@@ -248,8 +238,7 @@ def labels_on_scan(
 
 def _near_labels(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return where a label can win in a voxel or between it and a neighbour: not where only background is likely."""
-    background, *others = probabilities
-    return ndimage.maximum_filter(np.sum(others, axis=0) > background, size=3)
+    return ndimage.maximum_filter(probabilities[1:].sum(axis=0) > probabilities[0], size=3)
 
 
 def _likeliest_at(

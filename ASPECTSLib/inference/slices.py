@@ -25,7 +25,7 @@ from ASPECTSLib.inference.slice_inputs import (
     infarct_channels,
     mask_on,
 )
-from ASPECTSLib.preprocessing.components import largest_component, remove_small
+from ASPECTSLib.preprocessing.components import remove_small, strays
 from ASPECTSLib.preprocessing.midplane import Midplane
 
 CODES = tuple(RegionCode)
@@ -200,14 +200,8 @@ def _on_both_sides(
 def _without_strays(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities in which what lies apart from a region's largest body on its side is gone."""
     kept, found = probabilities.copy(), probabilities.argmax(axis=0)
-    if not found.any():
-        return kept
-    box = bounding_box(found > 0)
-    k, j, i = box
     middle = found.shape[-1] // 2
-    for half in (slice(i.start, middle), slice(middle, i.stop)):
-        codes = found[k, j, half]
-        for code in np.unique(codes[codes > 0]):
-            body = codes == code
-            kept[code, k, j, half][body & ~largest_component(body)] = 0.0
+    for half in (slice(middle), slice(middle, None)):
+        for code, box, stray in strays(found[..., half]):
+            kept[code, ..., half][box][stray] = 0.0
     return kept

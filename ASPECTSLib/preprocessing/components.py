@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,6 +17,22 @@ def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     sizes = np.bincount(labelled.ravel())
     sizes[0] = 0
     return labelled == int(sizes.argmax())
+
+
+def strays(
+    labels: NDArray[np.integer],
+) -> Iterator[tuple[int, tuple[slice, ...], NDArray[np.bool_]]]:
+    """Go through the labels from 1 that are there, with what lies apart from the largest body of each.
+
+    Yields
+    ------
+    tuple of int, slices and numpy.ndarray
+        The label, its bounding box, and a mask of that box.
+    """
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            body = labels[box] == label
+            yield label, box, body & ~largest_component(body)
 
 
 def cut_bridges(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,9 +14,9 @@ from torch.utils.data import DataLoader, Sampler
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, UsageError
 from ASPECTSLib.training.distributed import Cluster
 
-# A forked worker inherits locks of torch's, CUDA's and SimpleITK's threads, and may wait for one forever; workers live
-# as long as the run, so that starting them anew costs seconds once.
-_START_METHOD = "spawn"
+START_METHOD = "spawn"
+"""A forked worker inherits locks of torch's, CUDA's and SimpleITK's threads, and may wait for one forever; workers live
+as long as the run, so that starting them anew costs seconds once."""
 
 
 class Samples(Protocol):
@@ -53,15 +52,6 @@ class Batch(NamedTuple):
         return Batch(image, self.labels.to(device, non_blocking=True))
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    """An error on its way out of a worker, through which torch would let only its traceback."""
-
-    kind: type[ASPECTSError]
-    code: ErrorCode
-    message: str
-
-
 class Batches:
     """Batches in the order of their indices, as often as asked for.
 
@@ -71,28 +61,31 @@ class Batches:
         Of batches made by `_BatchMaker`.
     """
 
-    def __init__(self, loader: DataLoader[Batch | _Refusal]) -> None:
+    def __init__(self, loader: DataLoader[Batch | ASPECTSError]) -> None:
         self._loader = loader
 
     def __iter__(self) -> Iterator[Batch]:
         """Go through the batches; what a sample raises of the project's errors is raised here."""
         for batch in self._loader:
-            if isinstance(batch, _Refusal):
-                raise batch.kind(batch.code, batch.message)
+            if isinstance(batch, ASPECTSError):
+                raise batch
             yield batch
 
 
 class _BatchMaker:
-    """Make a whole batch at once, in a worker or here."""
+    """Make a whole batch at once, in a worker or here.
+
+    An error of the project is handed out as the batch: torch would let only its text out of a worker.
+    """
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch | _Refusal:  # torch's name for it
+    def __getitems__(self, indices: Sequence[int]) -> Batch | ASPECTSError:  # torch's name for it
         try:
             return collate([self._samples[index] for index in indices])
         except ASPECTSError as error:
-            return _Refusal(type(error), error.code, error.message)
+            return error
 
 
 class StepIndices(Sampler[list[int]]):
@@ -162,9 +155,9 @@ def load_batches(
     if workers:
         options = {
             "num_workers": workers,
-            "multiprocessing_context": _START_METHOD,
+            "multiprocessing_context": START_METHOD,
             "persistent_workers": True,
-            "worker_init_fn": _leave_interrupts_to_the_trainer,
+            "worker_init_fn": leave_interrupts_to_the_first,
         }
     loader = DataLoader(
         _BatchMaker(samples),
@@ -200,10 +193,10 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     return Batch(torch.stack(images), torch.stack(labels))
 
 
-def _as_made(batch: Batch | _Refusal) -> Batch | _Refusal:
+def _as_made(batch: Batch | ASPECTSError) -> Batch | ASPECTSError:
     return batch
 
 
-def _leave_interrupts_to_the_trainer(_worker: int) -> None:
-    """Ignore Ctrl-C, which a terminal sends to every process: the trainer ends the workers."""
+def leave_interrupts_to_the_first(_worker: int) -> None:
+    """Ignore Ctrl-C in a worker, which a terminal sends to every process: the first ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -35,6 +35,7 @@ from ASPECTSLib.training.reference_scans import ReferenceScan, reference_ct, ref
 from ASPECTSLib.training.slice_benchmarks import SLICE_BENCHMARKS
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
+    Benchmark,
     measured_scanners,
     required_data,
     unseen_seed,
@@ -57,7 +58,7 @@ class _Case:
 
 
 @dataclass(frozen=True)
-class _Benchmark:
+class _Definition:
     """Where cases come from, and how they are called in cards."""
 
     cases: Callable[[Path, Atlas, Part, Progress], Iterator[_Case]]
@@ -204,26 +205,24 @@ def _synthetic(
         yield _Case(f"patient {number}", image, modality, truth.brain, truth.regions)
 
 
-_DEFINITIONS: Mapping[str, _Benchmark] = MappingProxyType(
+_DEFINITIONS: Mapping[str, _Definition] = MappingProxyType(
     {
-        "real-ct": _Benchmark(
+        "real-ct": _Definition(
             partial(_real, reference_ct), "NCCT of two people with acute stroke", synthetic=False
         ),
-        "real-dwi": _Benchmark(
+        "real-dwi": _Definition(
             partial(_real, reference_dwi), "DWI of two people with stroke", synthetic=False
         ),
     }
     | {
-        f"synthetic-{modality.value.lower()}": _Benchmark(
+        f"synthetic-{modality.value.lower()}": _Definition(
             partial(_synthetic, modality), f"{modality.value} of {HELD_OUT}", synthetic=True
         )
         for modality in (Modality.NCCT, Modality.CTA, Modality.DWI, Modality.CBF)
     }
 )
 
-BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
-] = MappingProxyType(
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     dict.fromkeys(_DEFINITIONS, run_benchmark)
     | INFARCT_BENCHMARKS
     | CALL_BENCHMARKS

@@ -35,7 +35,7 @@ from ASPECTSLib.training.call_cases import (
 )
 from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.tasks import TEST
-from ASPECTSLib.training.unseen import HELD_OUT, required_data
+from ASPECTSLib.training.unseen import HELD_OUT, Benchmark, required_data
 
 PATIENTS = CallPatients(infarcted=100, healthy=100, stream=TEST, seed=2026)
 """Half of them without infarct."""
@@ -285,7 +285,5 @@ def _maker(name: str, method: str, patients: int) -> Callable[[str, Estimate], M
     return make
 
 
-CALL_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
-] = MappingProxyType({"synthetic-calls": run_call_benchmark})
+CALL_BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({"synthetic-calls": run_call_benchmark})
 """By name: what `aspects models verify --benchmark` runs."""

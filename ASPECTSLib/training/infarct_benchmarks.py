@@ -35,6 +35,7 @@ from ASPECTSLib.training.parts import Part, in_parts
 from ASPECTSLib.training.reference_scans import reference_infarcts
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
+    Benchmark,
     measured_scanners,
     required_data,
     unseen_seed,
@@ -233,7 +234,7 @@ _CASES: Mapping[str, Callable[[Path, Part, Progress], Iterator[InfarctCase]]] = 
     {"real-infarct": _real_cases, "synthetic-infarct": _synthetic_cases}
 )
 
-INFARCT_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
-] = MappingProxyType(dict.fromkeys(_CASES, run_infarct_benchmark))
+INFARCT_BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
+    dict.fromkeys(_CASES, run_infarct_benchmark)
+)
 """By name: what `aspects models verify --benchmark` runs."""

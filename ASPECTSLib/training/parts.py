@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -14,6 +13,7 @@ import torch
 
 from ASPECTSLib.errors import ASPECTSError, ErrorCode, ResourceError, UsageError
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.training.batches import START_METHOD, leave_interrupts_to_the_first
 
 _POLL_S = 0.2
 
@@ -71,19 +71,18 @@ def in_parts(work: Work[Answer], workers: int, progress: Progress) -> list[Answe
         raise UsageError(ErrorCode.USAGE, f"expected at least one worker, got {workers}")
     if workers == 1:
         return list(work(ALL, progress))
-    context = get_context(
-        "spawn"
-    )  # a forked process inherits locks of torch's and SimpleITK's threads
+    context = get_context(START_METHOD)
     threads = max(torch.get_num_threads() // workers, 1)
     processes, pipes = [], []
     try:
         for number in range(workers):
             ours, theirs = context.Pipe(duplex=False)
             task = (work, Part(number, workers), threads, theirs)
-            processes.append(context.Process(target=_do, args=task, daemon=True))
-            processes[-1].start()
-            theirs.close()  # so that the pipe ends with the process
             pipes.append(ours)
+            process = context.Process(target=_do, args=task, daemon=True)
+            process.start()
+            processes.append(process)
+            theirs.close()  # so that the pipe ends with the process
         parts = _collect(pipes, progress)
     finally:
         for process in processes:
@@ -99,9 +98,7 @@ def _do(work: Work[Any], part: Part, threads: int, pipe: Connection) -> None:
 
     A pipe that breaks, as its reader has gone, ends the process.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends it to all; the first process ends the others
+    leave_interrupts_to_the_first(part.number)
     torch.set_num_threads(threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     progress = Progress(lambda stage, fraction: pipe.send((stage, fraction)))

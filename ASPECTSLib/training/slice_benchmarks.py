@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from ASPECTSLib.training.launch import mean_interval
 from ASPECTSLib.training.parts import ALL, Part, in_parts
 from ASPECTSLib.training.unseen import (
     HELD_OUT,
+    Benchmark,
     measured_scanners,
     required_data,
     unseen_seed,
@@ -113,7 +114,7 @@ def _metric(name: str, words: str, values: np.ndarray) -> Metric:
     return Metric(name, words, mean, mean_interval(numbers), len(numbers), HELD_OUT, True)
 
 
-SLICE_BENCHMARKS: Mapping[
-    str, Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
-] = MappingProxyType({"synthetic-slices": run_slice_benchmark})
+SLICE_BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
+    {"synthetic-slices": run_slice_benchmark}
+)
 """By name: what `aspects models verify --benchmark` runs."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.errors import ErrorCode, UsageError
+from ASPECTSLib.inference.card import Metric
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.synthesis.anatomy import load_anatomies
@@ -14,6 +16,9 @@ from ASPECTSLib.synthesis.generator import Sources
 from ASPECTSLib.synthesis.lesion_shapes import load_shapes
 from ASPECTSLib.synthesis.scanners import SCANNERS, Scanner
 from ASPECTSLib.training.tasks import TEST, PatientRecipe, split
+
+Benchmark = Callable[[str, Sequence[str], Path | None, Progress, int], list[Metric]]
+"""Measures models: name of the benchmark, models by name or path, folder of data, progress, number of processes."""
 
 ANATOMY_FOLDER, LESION_FOLDER = "anatomy/synthseg", "lesions/soop"
 CACHE_FOLDER = "aspects-cache"
