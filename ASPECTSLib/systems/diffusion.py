@@ -207,7 +207,8 @@ def _analyse_as_is(
     from ASPECTSLib.inference.registry import load_network
 
     progress.stage("infarct", 0.12)
-    pose = register_pose(head.dwi, head.dwi.with_array(head.brain), Modality.DWI, atlas, progress)
+    mask = head.dwi.with_array(head.brain)
+    pose = register_pose(head.dwi, mask, Modality.DWI, atlas, progress, options.registration)
     predicted = predict_infarct(
         load_network(model),
         head.dwi,
