@@ -12,17 +12,13 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas
 from ASPECTSLib.atlas.regions import REGIONS, swap_sides
-from ASPECTSLib.atlas.tissues import NCCT_CONTRAST_HU
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, ResourceError
-from ASPECTSLib.evidence import average_slices, averaged_slices
-from ASPECTSLib.geometry import Volume, expand
-from ASPECTSLib.inference.pose import RegisteredAtlas, levelled, levelled_template
+from ASPECTSLib.evidence import average_slices
+from ASPECTSLib.geometry import Volume
+from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.io.modality import Modality
-from ASPECTSLib.preprocessing.brain import brain_mask, check_brain
-from ASPECTSLib.preprocessing.contrast_agent import shows_contrast
+from ASPECTSLib.prepared import Brain, PreparedHead, brain_on_ct, stripped_brain
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
-from ASPECTSLib.preprocessing.intensity import registration_image
-from ASPECTSLib.preprocessing.midplane import Midplane, find_midplane
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.registration.mapping import Mapping, warp_labels
 from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
@@ -59,15 +55,6 @@ class RegionSource(StrEnum):
     AUTO = "auto"
     NETWORK = "network"
     REGISTRATION = "registration"
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedHead:
-    """A head in the image frame with its brain and its midsagittal plane."""
-
-    volume: Volume
-    mask: Volume
-    midplane: Midplane
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,32 +99,6 @@ class Delineation:
         )
         labels = mirror(self.labels)
         return replace(self, prepared=prepared, labels=labels.with_array(swap_sides(labels.array)))
-
-
-@dataclass(frozen=True, eq=False)
-class Brain:
-    """What the regions of a brain are found on.
-
-    Parameters
-    ----------
-    prepared
-        The head.
-    modality
-        Of the scan.
-    mask
-        bool, on the scan's own slices: regions end at it.
-    fixed, template
-        Scan and atlas in one contrast, 0 outside the brain, as they are registered.
-    registration
-        Who deforms the atlas to it.
-    """
-
-    prepared: PreparedHead
-    modality: Modality
-    mask: Volume
-    fixed: Volume
-    template: Volume
-    registration: RegistrationRoute = RegistrationRoute.AUTO
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,35 +151,12 @@ def delineate(
     """
     working = average_slices(volume)
     if not is_heavier_on_the_left(working):
-        brain = replace(_head_ct(working, volume, atlas, progress), registration=registration)
+        brain = replace(brain_on_ct(working, volume, atlas, progress), registration=registration)
         return find_regions(brain, atlas, source, progress)
-    brain = replace(_head_ct(mirror(working), volume, atlas, progress), registration=registration)
+    brain = replace(
+        brain_on_ct(mirror(working), volume, atlas, progress), registration=registration
+    )
     return find_regions(brain, atlas, source, progress).mirrored()
-
-
-def seen_as_in_use(
-    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
-) -> Brain:
-    """Return a brain in the handedness that it has, with a head CT's own mask and a given one of other modalities.
-
-    Parameters
-    ----------
-    volume
-        In the image frame; HU for CT.
-    mask
-        bool, on the same grid; of CT it is found anew, as `delineate` does.
-    modality, atlas, progress
-        As in `delineate_stripped`.
-
-    Raises
-    ------
-    ContentRefusedError
-        If a head CT holds no brain.
-    """
-    progress = progress or Progress()
-    if modality.dicom_modality == "CT":
-        return _head_ct(average_slices(volume), volume, atlas, progress)
-    return _stripped(volume, mask, modality, atlas, progress)
 
 
 def delineate_stripped(
@@ -256,7 +194,7 @@ def delineate_stripped(
     is_mirrored = is_heavier_on_the_left(scaled)
     if is_mirrored:
         image, mask = mirror(image), mirror(mask)
-    seen = _stripped(image, mask, modality, atlas, progress)
+    seen = stripped_brain(image, mask, modality, atlas, progress)
     found = find_regions(seen, atlas, source, progress)
     return found.mirrored() if is_mirrored else found
 
@@ -338,33 +276,6 @@ def region_models(source: RegionSource) -> tuple[ModelFile, ...]:
     )
     coarse = find_optional_model(COARSE_MODEL)
     return tuple(model for model in (fine, coarse) if model is not None) if fine else ()
-
-
-def _head_ct(working: Volume, volume: Volume, atlas: Atlas, progress: Progress) -> Brain:
-    """Prepare a head CT on averaged slices; the grid of its own slices is given, whichever their handedness."""
-    progress.stage("brain mask", 0.10)
-    mask = brain_mask(working)
-    check_brain(working, mask)
-    progress.stage("symmetric pose", 0.18)
-    prepared = PreparedHead(working, mask, find_midplane(working))
-    template = atlas.render(NCCT_CONTRAST_HU)
-    typical_hu = float(np.median(template.array[atlas.brain_probability().array > 0.5]))
-    return Brain(
-        prepared,
-        Modality.NCCT,
-        expand(mask.array, (1, 1, averaged_slices(volume)), volume),
-        registration_image(working, mask, typical_hu, fills_vessels=shows_contrast(working, mask)),
-        template,
-    )
-
-
-def _stripped(
-    image: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress
-) -> Brain:
-    progress.stage("symmetric pose", 0.18)
-    fixed = levelled(image, mask.array)
-    prepared = PreparedHead(image, mask, find_midplane(fixed))
-    return Brain(prepared, modality, mask, fixed, levelled_template(atlas, modality))
 
 
 def register(brain: Brain, atlas: Atlas, progress: Progress | None = None) -> FittedAtlas:

@@ -12,16 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
-from ASPECTSLib.delineation import (
-    Brain,
-    Delineation,
-    PreparedHead,
-    find_regions,
-)
+from ASPECTSLib.delineation import Delineation, find_regions
 from ASPECTSLib.evidence import COMPARED, gather_signal
 from ASPECTSLib.geometry import CanonicalVolume, Volume, canonicalize
 from ASPECTSLib.io.scan import Modality, Scan, ScanNote
 from ASPECTSLib.methods import DWI_UNET3D
+from ASPECTSLib.prepared import Brain, PreparedHead
 from ASPECTSLib.preprocessing.diffusion import prepare_diffusion
 from ASPECTSLib.preprocessing.diffusion_content import check_diffusion
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror

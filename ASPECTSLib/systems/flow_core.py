@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ASPECTSLib.delineation import PreparedHead
 from ASPECTSLib.geometry import (
     CanonicalVolume,
     Volume,
@@ -21,6 +20,7 @@ from ASPECTSLib.geometry import (
 )
 from ASPECTSLib.inference.pose import levelled
 from ASPECTSLib.io.flow import check_flow, covered_by
+from ASPECTSLib.prepared import PreparedHead
 from ASPECTSLib.preprocessing.components import largest_component
 from ASPECTSLib.preprocessing.frames import sample, world_from_image
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror

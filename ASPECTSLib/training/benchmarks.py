@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
-from ASPECTSLib.delineation import register, seen_as_in_use
+from ASPECTSLib.delineation import register
 from ASPECTSLib.errors import ContentRefusedError, ErrorCode, UsageError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.inference.brain import predict_brain
@@ -23,6 +23,7 @@ from ASPECTSLib.inference.pose import RegisteredAtlas
 from ASPECTSLib.inference.regions import RegionNetworks, predict_regions
 from ASPECTSLib.inference.registry import find_model, find_optional_model, load_network
 from ASPECTSLib.io.modality import Modality
+from ASPECTSLib.prepared import seen_as_in_use
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.scoring.overlap import dice, region_dice
 from ASPECTSLib.synthesis.generator import PatientRange, draw_patient, scan_patient, truth_on

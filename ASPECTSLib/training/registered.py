@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from ASPECTSLib.delineation import register, seen_as_in_use
+from ASPECTSLib.delineation import register
 from ASPECTSLib.errors import ContentRefusedError
 from ASPECTSLib.inference.inputs import RegionPrior, fit_affine
 from ASPECTSLib.inference.pose import RegisteredAtlas
+from ASPECTSLib.prepared import seen_as_in_use
 from ASPECTSLib.training.labelled import Labelled
 
 _KEPT: WeakKeyDictionary[Labelled, RegisteredAtlas] = WeakKeyDictionary()

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from ASPECTSLib.atlas.atlas import Atlas, load_atlas
 from ASPECTSLib.atlas.regions import AFFECTED_FRACTION, REGIONS
-from ASPECTSLib.delineation import PreparedHead, RegionSource
+from ASPECTSLib.delineation import RegionSource
 from ASPECTSLib.errors import InputRefusedError
 from ASPECTSLib.evidence import average_slices, averaged_slices
 from ASPECTSLib.geometry import canonicalize, expand
 from ASPECTSLib.io.flow import read_flow
 from ASPECTSLib.io.images import read_image
 from ASPECTSLib.io.scan import Modality, Scan, read_scan
+from ASPECTSLib.prepared import PreparedHead
 from ASPECTSLib.preprocessing.brain import brain_mask
 from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.preprocessing.units import to_hounsfield

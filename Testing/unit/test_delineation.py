@@ -8,13 +8,14 @@ from cta_phantoms import small_angiography, with_vessels
 
 from ASPECTSLib import delineation
 from ASPECTSLib.atlas.regions import REGIONS, RegionCode, Side, region_of, swap_sides
-from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate, seen_as_in_use
+from ASPECTSLib.delineation import MIN_AGREEMENT, RegionSource, delineate
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.evidence import average_slices
 from ASPECTSLib.geometry import canonicalize, shrink
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.io.scan import Scan
 from ASPECTSLib.pipeline import ScoreOptions, score_study
+from ASPECTSLib.prepared import seen_as_in_use
 from ASPECTSLib.preprocessing.brain import brain_mask
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.preprocessing.intensity import REGISTRATION_WINDOW_HU
