@@ -20,9 +20,10 @@ from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.prepared import Brain, PreparedHead, brain_on_ct, stripped_brain
 from ASPECTSLib.preprocessing.handedness import is_heavier_on_the_left, mirror
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.affine import register_affine
 from ASPECTSLib.registration.mapping import Mapping, warp_labels
 from ASPECTSLib.registration.quality import RegistrationQuality, measure_quality
-from ASPECTSLib.registration.route import RegistrationRoute, align, deform, resolve_route
+from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 from ASPECTSLib.scoring.overlap import region_dice
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def register(brain: Brain, atlas: Atlas, progress: Progress | None = None) -> Fi
     fixed, template = brain.fixed, brain.template
     route = resolve_route(brain.registration)
     progress.stage("affine registration", 0.30)
-    matrix = align(fixed, template, brain.prepared.midplane.pose, route, progress)
+    matrix = register_affine(fixed, template, brain.prepared.midplane.pose, progress)
     progress.stage("deformable registration", 0.40)
     mapping = deform(fixed, template, matrix, route, progress)
     progress.stage("regions", 0.60)

@@ -17,8 +17,8 @@ from ASPECTSLib.geometry import Volume, apply_affine
 from ASPECTSLib.io.modality import Modality
 from ASPECTSLib.preprocessing.midplane import find_midplane
 from ASPECTSLib.progress import Progress
+from ASPECTSLib.registration.affine import register_affine
 from ASPECTSLib.registration.mapping import Mapping, points_in_atlas
-from ASPECTSLib.registration.route import RegistrationRoute, align, resolve_route
 from ASPECTSLib.synthesis.contrasts import ADC, B0_SIGNAL, B_VALUE_S_PER_MM2, CBF
 
 _LEVEL = 32.0  # median of the brain in registration, whatever the modality; as on CT
@@ -83,12 +83,7 @@ class RegisteredAtlas:
 
 
 def register_pose(
-    volume: Volume,
-    mask: Volume,
-    modality: Modality,
-    atlas: Atlas,
-    progress: Progress | None = None,
-    route: RegistrationRoute = RegistrationRoute.AUTO,
+    volume: Volume, mask: Volume, modality: Modality, atlas: Atlas, progress: Progress | None = None
 ) -> NDArray[np.float64]:
     """Register the atlas to a brain.
 
@@ -104,8 +99,6 @@ def register_pose(
         Tissues in MNI152 space.
     progress
         Asked for cancellation.
-    route
-        Who registers it.
 
     Returns
     -------
@@ -116,8 +109,7 @@ def register_pose(
     fixed = levelled(volume, mask.array)
     # On CT the whole head is more symmetric than its brain; other modalities hardly show the head.
     seen = volume if modality.dicom_modality == "CT" else fixed
-    pose = find_midplane(seen).pose
-    matrix = align(fixed, template, pose, resolve_route(route), progress or Progress())
+    matrix = register_affine(fixed, template, find_midplane(seen).pose, progress)
     return np.linalg.inv(matrix)
 
 

@@ -1,10 +1,8 @@
-"""Which of the two registrations is made, affine and deformable: that in torch, or that of SimpleITK."""
+"""Which of the two deformable registrations is made: that in torch, or that of SimpleITK."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 
@@ -15,13 +13,13 @@ from ASPECTSLib.device import current_device
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.geometry import Volume
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.registration import affine, deformable
+from ASPECTSLib.registration import deformable
 from ASPECTSLib.registration.mapping import Mapping
 from ASPECTSLib.registration.settings import DeformableSettings
 
 
 class RegistrationRoute(StrEnum):
-    """Who registers the atlas to a scan.
+    """Who deforms the atlas to a scan.
 
     `auto` takes torch where it is installed: it was measured to be the better one on head CT, CT angiography, diffusion
     MRI and maps of blood flow.
@@ -56,35 +54,6 @@ def resolve_route(route: RegistrationRoute) -> RegistrationRoute:
     return route
 
 
-def align(
-    fixed: Volume,
-    moving: Volume,
-    pose: NDArray[np.float64],
-    route: RegistrationRoute,
-    progress: Progress,
-) -> NDArray[np.float64]:
-    """Register a scan to the atlas by an affine matrix, by a resolved route.
-
-    Parameters
-    ----------
-    fixed, moving, pose, progress
-        As in `affine.register_affine`.
-    route
-        As `resolve_route` gives it.
-
-    Returns
-    -------
-    numpy.ndarray
-        4x4 matrix from scan points to atlas points, RAS mm.
-    """
-    if route is RegistrationRoute.SIMPLEITK:
-        return affine.register_affine(fixed, moving, pose, progress)
-    from ASPECTSLib.registration import torch_affine
-
-    with _one_thread():
-        return torch_affine.register_affine(fixed, moving, pose, progress, current_device())
-
-
 def deform(
     fixed: Volume,
     moving: Volume,
@@ -106,23 +75,17 @@ def deform(
     """
     if route is RegistrationRoute.SIMPLEITK:
         return deformable.register_deformable(fixed, moving, matrix, progress)
-    from ASPECTSLib.registration import torch_deformable
-
-    chosen = replace(settings or DeformableSettings(), device=current_device())
-    with _one_thread():
-        return torch_deformable.register_deformable(
-            fixed, moving, matrix, chosen, progress=progress
-        )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: steps are many and small, and on busy cores threads wait for each other for minutes."""
     import torch
 
+    from ASPECTSLib.registration import torch_deformable
+
+    # Steps are many and small: more threads gain nothing, and on busy cores they wait for each other for minutes.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        chosen = replace(settings or DeformableSettings(), device=current_device())
+        return torch_deformable.register_deformable(
+            fixed, moving, matrix, chosen, progress=progress
+        )
     finally:
         torch.set_num_threads(threads)

@@ -203,8 +203,7 @@ def _analyse_as_is(
     from ASPECTSLib.inference.registry import load_network
 
     progress.stage("infarct", 0.12)
-    mask = head.dwi.with_array(head.brain)
-    pose = register_pose(head.dwi, mask, Modality.DWI, atlas, progress, options.registration)
+    pose = register_pose(head.dwi, head.dwi.with_array(head.brain), Modality.DWI, atlas, progress)
     predicted = predict_infarct(
         load_network(model),
         head.dwi,

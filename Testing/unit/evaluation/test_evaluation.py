@@ -19,7 +19,10 @@ from ASPECTSLib.evaluation.run import (
 )
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.io.images import write_image
+from ASPECTSLib.statistics.bootstrap import Bootstrap
 
+FEW = Bootstrap(200)  # intervals are not what is tested here
+QUICK = EvaluationOptions(bootstrap=FEW)
 PATIENTS = 48
 NAMES = [f"case-{n}" for n in range(PATIENTS)]
 
@@ -58,7 +61,7 @@ def table(evaluation, name):
 
 def test_calls_of_regions_are_counted_against_the_reader(cohort):
     folder, truth, called, probability = cohort
-    rows = table(evaluate_cohort(folder / "a", folder / "one.csv"), "regions")
+    rows = table(evaluate_cohort(folder / "a", folder / "one.csv", QUICK), "regions")
     for group, chosen in (
         ("all", range(20)),
         ("M2", (5, 15)),
@@ -79,7 +82,7 @@ def test_calls_of_regions_are_counted_against_the_reader(cohort):
 
 def test_scores_agree_as_scipy_says(cohort):
     folder, truth, called, _ = cohort
-    row = table(evaluate_cohort(folder / "a", folder / "one.csv"), "scores")[
+    row = table(evaluate_cohort(folder / "a", folder / "one.csv", QUICK), "scores")[
         "classical 0.1.0 – anna"
     ]
     true, said = score(truth), score(called)
@@ -95,7 +98,7 @@ def test_scores_agree_as_scipy_says(cohort):
 
 def test_readers_beside_each_other_are_the_ceiling(cohort):
     folder, *_ = cohort
-    rows = table(evaluate_cohort(folder / "a", folder / "three.csv"), "scores")
+    rows = table(evaluate_cohort(folder / "a", folder / "three.csv", QUICK), "scores")
     assert {"anna – berta", "anna – carl", "berta – carl"} <= set(rows)
     assert rows["anna – carl"]["same score"].n == 30
     assert "classical 0.1.0 – consensus" in rows
@@ -103,18 +106,20 @@ def test_readers_beside_each_other_are_the_ceiling(cohort):
 
 def test_the_reference_can_be_named(cohort):
     folder, *_ = cohort
-    named = EvaluationOptions(reference="carl")
+    named = EvaluationOptions(bootstrap=FEW, reference="carl")
     rows = table(evaluate_cohort(folder / "a", folder / "three.csv", named), "regions")
     assert rows["classical 0.1.0", "all"]["accuracy"].value == 1.0
     assert rows["anna", "all"]["accuracy"].n == 30 * 20
     with pytest.raises(UsageError) as refused:
-        evaluate_cohort(folder / "a", folder / "three.csv", EvaluationOptions(reference="dora"))
+        evaluate_cohort(
+            folder / "a", folder / "three.csv", EvaluationOptions(bootstrap=FEW, reference="dora")
+        )
     assert "anna, berta, carl" in refused.value.message
 
 
 def test_each_score_has_its_sensitivity_as_in_the_paper(cohort):
     folder, truth, called, _ = cohort
-    evaluation = evaluate_cohort(folder / "a", folder / "one.csv")
+    evaluation = evaluate_cohort(folder / "a", folder / "one.csv", QUICK)
     (found,) = [one for one in evaluation.tables if one.name == "each-score"]
     true, said = score(truth), score(called)
     assert [row[0] for row in found.rows] == [
@@ -131,7 +136,7 @@ def test_each_score_has_its_sensitivity_as_in_the_paper(cohort):
 
 def test_another_program_is_compared_on_the_same_patients(cohort):
     folder, _truth, _called, _ = cohort
-    options = EvaluationOptions(beside=(folder / "b",))
+    options = EvaluationOptions(bootstrap=FEW, beside=(folder / "b",))
     evaluation = evaluate_cohort(folder / "a", folder / "one.csv", options)
     rows = table(evaluation, "regions")
     assert (
@@ -143,7 +148,7 @@ def test_another_program_is_compared_on_the_same_patients(cohort):
 
 def test_the_same_program_twice_keeps_two_names(cohort):
     folder, *_ = cohort
-    options = EvaluationOptions(beside=(folder / "a",))
+    options = EvaluationOptions(bootstrap=FEW, beside=(folder / "a",))
     programs = evaluate_cohort(folder / "a", folder / "one.csv", options).compared.programs
     assert [program.name for program in programs] == ["classical 0.1.0", "classical 0.1.0 (2)"]
 
@@ -159,7 +164,7 @@ def test_clinical_variables_go_with_the_scores(cohort, tmp_path):
     ]
     clinical.write_text("\n".join(lines))
     evaluation = evaluate_cohort(
-        folder / "a", folder / "one.csv", EvaluationOptions(clinical=clinical)
+        folder / "a", folder / "one.csv", EvaluationOptions(bootstrap=FEW, clinical=clinical)
     )
     (found,) = [one for one in evaluation.tables if one.name == "clinical"]
     of_program, of_anna = found.rows
@@ -185,7 +190,9 @@ def test_masks_are_compared_where_they_lie_on_one_grid(cohort, tmp_path):
     ):
         write_image(Volume(said, affine), results / "cases" / name / "infarct.nii.gz")
         write_image(Volume(np.roll(said, shift, axis=2), spacing), masks / f"{name}.nii.gz")
-    evaluation = evaluate_cohort(results, folder / "one.csv", EvaluationOptions(masks=masks))
+    evaluation = evaluate_cohort(
+        results, folder / "one.csv", EvaluationOptions(bootstrap=FEW, masks=masks)
+    )
     (found,) = [one for one in evaluation.tables if one.name == "masks"]
     mean, same, moved, other = found.rows
     assert (same[1], moved[1], other[1]) == (1.0, 0.5, None)
@@ -196,7 +203,7 @@ def test_masks_are_compared_where_they_lie_on_one_grid(cohort, tmp_path):
 
 def test_the_report_is_whole_and_the_same_each_time(cohort, tmp_path):
     folder, *_ = cohort
-    options = EvaluationOptions(beside=(folder / "b",))
+    options = EvaluationOptions(bootstrap=FEW, beside=(folder / "b",))
     written = []
     for name in ("first", "second"):
         evaluation = evaluate_cohort(folder / "a", folder / "three.csv", options)
@@ -237,7 +244,7 @@ def test_very_few_patients_give_what_is_defined_and_say_why_the_rest_is_not(tmp_
     names = NAMES[:patients]
     write_results(tmp_path / "a", names, truth, volumes_ml=[0.0] * patients)
     write_readers(tmp_path / "r.csv", {"anna": (names, truth)})
-    evaluation = evaluate_cohort(tmp_path / "a", tmp_path / "r.csv")
+    evaluation = evaluate_cohort(tmp_path / "a", tmp_path / "r.csv", QUICK)
     write_evaluation(evaluation, tmp_path / "out")
     row = table(evaluation, "scores")["classical 0.1.0 – anna"]
     assert row["same score"].value == 1.0

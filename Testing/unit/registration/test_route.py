@@ -8,8 +8,8 @@ import pytest
 from ASPECTSLib.errors import ErrorCode, ResourceError
 from ASPECTSLib.geometry import Volume, centred_affine
 from ASPECTSLib.progress import Progress
-from ASPECTSLib.registration import affine, deformable
-from ASPECTSLib.registration.route import RegistrationRoute, align, deform, resolve_route
+from ASPECTSLib.registration import deformable
+from ASPECTSLib.registration.route import RegistrationRoute, deform, resolve_route
 
 HEAD = Volume(np.ones((4, 4, 4), np.float32), centred_affine((4, 4, 4), np.ones(3)))
 AUTO, TORCH, SIMPLEITK = RegistrationRoute
@@ -58,51 +58,37 @@ def test_each_route_deforms_by_its_own(monkeypatch):
         assert deform(HEAD, HEAD, np.eye(4), route, Progress()) == expected
 
 
-def test_each_route_aligns_by_its_own(monkeypatch):
-    pytest.importorskip("torch")
-    from ASPECTSLib.registration import torch_affine
-
-    monkeypatch.setattr(affine, "register_affine", lambda *_: "simpleitk's")
-    monkeypatch.setattr(torch_affine, "register_affine", lambda *_: "torch's")
-    for route, expected in ((SIMPLEITK, "simpleitk's"), (TORCH, "torch's")):
-        assert align(HEAD, HEAD, np.eye(4), route, Progress()) == expected
-
-
-@pytest.mark.parametrize("register", [align, deform])
-def test_torch_registers_with_one_thread_and_gives_the_others_back(monkeypatch, register):
+def test_torch_registers_with_one_thread_and_gives_the_others_back(monkeypatch):
     torch = pytest.importorskip("torch")
-    from ASPECTSLib.registration import torch_affine, torch_deformable
+    from ASPECTSLib.registration import torch_deformable
 
     seen = []
 
-    def stop(*_arguments, **_):
-        seen.append(torch.get_num_threads())
+    def register(*_arguments, progress):
+        seen.append((torch.get_num_threads(), progress))
         raise RuntimeError(MESSAGE)
 
-    monkeypatch.setattr(torch_affine, "register_affine", stop)
-    monkeypatch.setattr(torch_deformable, "register_deformable", stop)
+    monkeypatch.setattr(torch_deformable, "register_deformable", register)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with pytest.raises(RuntimeError, match=MESSAGE):
-            register(HEAD, HEAD, np.eye(4), TORCH, Progress())
+        with pytest.raises(RuntimeError):
+            deform(HEAD, HEAD, np.eye(4), TORCH, Progress())
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert seen == [1]
+    assert [threads for threads, _ in seen] == [1]
 
 
 MESSAGE = "stopped in the midst of it"
 
 
-def test_torch_registers_on_the_device_that_is_chosen(monkeypatch):
+def test_torch_deforms_on_the_device_that_is_chosen(monkeypatch):
     pytest.importorskip("torch")
-    from ASPECTSLib.registration import route, torch_affine, torch_deformable
+    from ASPECTSLib.registration import route, torch_deformable
 
-    monkeypatch.setattr(torch_affine, "register_affine", lambda *given: given[4])
     monkeypatch.setattr(
         torch_deformable, "register_deformable", lambda *given, **_: given[3].device
     )
     monkeypatch.setattr(route, "current_device", lambda: "cuda:1")
     assert deform(HEAD, HEAD, np.eye(4), TORCH, Progress()) == "cuda:1"
-    assert align(HEAD, HEAD, np.eye(4), TORCH, Progress()) == "cuda:1"
