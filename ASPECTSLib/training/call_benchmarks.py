@@ -149,36 +149,51 @@ def run_call_benchmark(
     if not methods:
         wanted = " or ".join(" with ".join(needed) for needed in MODELS_OF.values() if needed)
         raise UsageError(ErrorCode.USAGE, f"expected the models {wanted}, got none of these sets")
-    work = partial(_answers_of, tuple(methods), tuple(models), data)
-    outcome = _summed(in_parts(work, workers, progress), methods)
+    outcome = compare_methods(methods, models, data, progress, workers=workers)
     return [m for method in methods for m in metrics_of(name, method, outcome)]
 
 
+def compare_methods(
+    methods: Sequence[str],
+    models: Sequence[str],
+    data: Path,
+    progress: Progress,
+    patients: CallPatients = PATIENTS,
+    workers: int = 1,
+) -> Outcome:
+    """Let methods call the regions of synthetic patients.
+
+    Parameters
+    ----------
+    methods
+        Keys of `MODELS_OF`.
+    models
+        Names or paths: those that the methods need at least.
+    data, progress, workers
+        As in `run_call_benchmark`.
+    patients
+        Whom they are asked about.
+    """
+    work = partial(_answers_of, tuple(methods), tuple(models), data, patients)
+    return _summed(in_parts(work, workers, progress), methods)
+
+
 def _answers_of(
-    methods: Sequence[str], models: Sequence[str], data: Path, part: Part, progress: Progress
+    methods: Sequence[str],
+    models: Sequence[str],
+    data: Path,
+    patients: CallPatients,
+    part: Part,
+    progress: Progress,
 ) -> Iterator[Answered]:
     """Yield what methods say of each patient of a part."""
     files = {file.name: file for file in map(find_model, models)}
-    yield from _answers(call_cases(data, PATIENTS, progress, part), _callers(methods, files))
+    yield from _answers(call_cases(data, patients, progress, part), _callers(methods, files))
 
 
-def compare_calls(
-    cases: Iterable[CallCase],
-    methods: Sequence[str],
-    models: Mapping[str, ModelFile],
-    affected_fraction: float = AFFECTED_FRACTION,
-) -> Outcome:
-    """Let methods call the regions of patients, as `compare` does."""
-    return compare(cases, _callers(methods, models, affected_fraction))
-
-
-def _callers(
-    methods: Sequence[str],
-    models: Mapping[str, ModelFile],
-    affected_fraction: float = AFFECTED_FRACTION,
-) -> dict[str, Caller]:
+def _callers(methods: Sequence[str], models: Mapping[str, ModelFile]) -> dict[str, Caller]:
     def caller(method: str) -> Caller:
-        return lambda head: call_heads(head, method, models, affected_fraction)
+        return lambda head: call_heads(head, method, models, AFFECTED_FRACTION)
 
     return {method: caller(method) for method in methods}
 

@@ -1,6 +1,6 @@
 """The methods on NCCT in one table: region calls and scores of synthetic patients, in the form of the DA-Net paper.
 
-    python Testing/benchmarks/ncct_calls.py DATA [--methods classical,ncct-combined] [--figure PNG]
+    python Testing/benchmarks/ncct_calls.py DATA [--methods classical,ncct-combined] [--workers N] [--figure PNG]
 
 DATA is the folder with the public data. Patients are those of the benchmark `synthetic-calls`: 100 with infarct and 100
 without, of anatomies that no recipe trains on. Prints table 1 of Cao 2022 (doi:10.1002/hbm.25845) for each method,
@@ -17,7 +17,6 @@ from pathlib import Path
 
 from ASPECTSLib.atlas.regions import REGION_GROUPS
 from ASPECTSLib.evaluation.pictures import reliability_points
-from ASPECTSLib.inference.registry import find_model
 from ASPECTSLib.progress import Progress
 from ASPECTSLib.report.reliability_figure import ReliabilityPoint, reliability_png
 from ASPECTSLib.statistics.diagnostic import mcnemar
@@ -30,11 +29,11 @@ from ASPECTSLib.training.call_benchmarks import (
     PATIENTS,
     Compared,
     Outcome,
-    compare_calls,
+    compare_methods,
     group_measures,
     total_measures,
 )
-from ASPECTSLib.training.call_cases import MODELS_OF, call_cases
+from ASPECTSLib.training.call_cases import MODELS_OF
 
 MEASURES = ("sensitivity", "specificity", "accuracy", "AUC")
 
@@ -45,12 +44,15 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--methods", default=",".join(MODELS_OF))
     parser.add_argument("--patients", type=int, default=PATIENTS.infarcted, help="of each kind")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the patients")
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
     methods = arguments.methods.split(",")
-    models = {name: find_model(name) for method in methods for name in MODELS_OF[method]}
+    models = sorted({name for method in methods for name in MODELS_OF[method]})
     patients = replace(PATIENTS, infarcted=arguments.patients, healthy=arguments.patients)
-    outcome = compare_calls(call_cases(arguments.data, patients, Progress()), methods, models)
+    outcome = compare_methods(
+        methods, models, arguments.data, Progress(), patients, arguments.workers
+    )
     print_outcome(outcome)
     if arguments.figure:
         said = {method: points_of(found) for method, found in outcome.methods.items()}

@@ -20,6 +20,7 @@ from ASPECTSLib.training import call_benchmarks, call_cases
 from ASPECTSLib.training.call_benchmarks import (
     CALL_BENCHMARKS,
     Compared,
+    compare_methods,
     group_measures,
     total_measures,
 )
@@ -210,6 +211,25 @@ def test_processes_measure_what_one_measures(answers, monkeypatch, workers):
     alone = run()
     monkeypatch.setattr(call_benchmarks, "in_parts", parts_as_sent)
     assert run(workers=workers) == alone
+
+
+def test_methods_without_a_model_are_compared_on_the_patients_that_are_asked_for(
+    answers, monkeypatch
+):
+    wanted, asked = CallPatients(2, 1, 2, 5), []
+
+    def cases(_data, patients, _progress, _part):
+        asked.append(patients)
+        return iter(answers.cases)
+
+    monkeypatch.setattr(call_benchmarks, "call_cases", cases)
+    outcome = compare_methods(
+        ["classical", "ncct-unet"], ["ncct-infarct"], Path("anywhere"), Progress(), wanted
+    )
+    assert asked == [wanted]
+    assert list(outcome.methods) == ["classical", "ncct-unet"]
+    assert outcome.patients == len(PATIENTS)
+    assert answers.asked[0] == ("classical", ["ncct-infarct"], 0.1)
 
 
 def test_making_patients_can_be_cancelled(monkeypatch):
