@@ -173,6 +173,13 @@ def compare_methods(
         As in `run_call_benchmark`.
     patients
         Whom they are asked about.
+
+    Raises
+    ------
+    UsageError
+        USAGE if the folder lacks what patients are made of, or for fewer than one worker.
+    ResourceError
+        If a model is missing or damaged, or WORKER_LOST if a process ended in the midst of its work.
     """
     work = partial(_answers_of, tuple(methods), tuple(models), data, patients)
     return _summed(in_parts(work, workers, progress), methods)
